@@ -1,0 +1,82 @@
+import { systemClock, type Clock } from "../../clock.ts";
+import { createGetAgent, limitedGet, type GetAnswer } from "./limited-get.ts";
+import { parseLenientJson, type LenientJson } from "./lenient-json.ts";
+import { readGpus } from "./read-gpus.ts";
+import { readHealth } from "./read-health.ts";
+import type { GpuSource } from "./source.ts";
+
+export interface MonitoringServiceOptions {
+  readonly name: string;
+  /** Base URL; `/gpus` and `/gpus/{id}/health` are asked below it. */
+  readonly url: string;
+  /** Sent as Bearer. */
+  readonly token: string | null;
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+const MAX_BODY_BYTES = 5 * 1024 * 1024;
+
+/** GPU telemetry from the GPU Monitoring Service, over HTTP. */
+export function createMonitoringService(options: MonitoringServiceOptions): GpuSource {
+  const { name, token, timeoutMs = 2000, clock = systemClock } = options;
+  const { hostname, origin, pathname } = new URL(options.url);
+  const base = origin + pathname.replace(/\/+$/, "");
+  const agent = createGetAgent(timeoutMs);
+
+  function get(url: string): Promise<GetAnswer> {
+    return limitedGet(agent, { url, token, timeoutMs, maxBytes: MAX_BODY_BYTES, clock });
+  }
+
+  return {
+    name,
+    host: hostname,
+    async poll() {
+      const url = `${base}/gpus`;
+      return readAnswer(await get(url), url, ({ value, repaired }) => {
+        const result = readGpus(value);
+        return repaired ? { ...result, problems: [NOT_JSON, ...result.problems] } : result;
+      });
+    },
+    async health(gpuId) {
+      const url = `${base}/gpus/${encodeURIComponent(gpuId)}/health`;
+      const answer = await get(url);
+      if (answer.status === 404) return null;
+      return readAnswer(answer, url, ({ value }) => readHealth(value));
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+const NOT_JSON = "the answer has NaN or Infinity, which JSON does not know; they count as unknown";
+
+function readAnswer<T>(
+  { status, text }: GetAnswer,
+  url: string,
+  shape: (json: LenientJson) => T,
+): T {
+  if (status !== 200) throw new Error(`GET ${url} ${refusal(status)}`);
+  const json = parseLenientJson(text);
+  if (json === null) {
+    const found = `GET ${url} answered 200 with ${kindOf(text)}`;
+    throw new Error(`${found}, expected JSON; check gpu_monitoring.url`);
+  }
+  try {
+    return shape(json);
+  } catch (error) {
+    throw new Error(`GET ${url} answered 200 with ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function refusal(status: number): string {
+  if (status === 401 || status === 403) {
+    return `answered ${status}: it refused our token; set gpu_monitoring.token_env`;
+  }
+  const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
+  return `answered ${status}${redirect}, expected 200; check gpu_monitoring.url`;
+}
+
+function kindOf(text: string): string {
+  if (text.trim() === "") return "an empty body";
+  return text.trimStart().startsWith("<") ? "HTML" : "text that is not JSON";
+}
