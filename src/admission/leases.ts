@@ -1,0 +1,87 @@
+import type { Clock } from "../clock.ts";
+import type { Worker } from "../fleet/worker.ts";
+
+/** The holding of one slot of one worker by one attempt. Released exactly once, however it ends. */
+export interface Lease {
+  readonly workerIndex: number;
+  readonly requestId: string;
+  readonly user: string;
+  readonly takenAtMs: number;
+  /** GPU memory that the attempt will make the worker allocate; 0 where it allocates nothing. */
+  readonly memoryBytes: number;
+  /** Ending twice does nothing: an abort and a completion may meet in one tick. */
+  release(): void;
+}
+
+export interface LeaseRequest {
+  readonly requestId: string;
+  readonly user: string;
+  readonly memoryBytes: number;
+}
+
+/** What routing reads: exact, and of this very moment. */
+export interface LeaseCounts {
+  /** Leases open on this worker. */
+  own(workerIndex: number): number;
+  /** Memory promised on these workers by leases taken after `sinceMs`, which telemetry has not seen. */
+  promisedBytes(placement: number, sinceMs: number): number;
+}
+
+/** The ledger of slots. Taken in the same tick as the choice, so that two choices never see one slot. */
+export class Leases implements LeaseCounts {
+  readonly #clock: Clock;
+  #counts = new Uint32Array(64);
+  readonly #open = new Map<Lease, Worker>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  take(worker: Worker, request: LeaseRequest): Lease {
+    const { index } = worker;
+    if (index >= this.#counts.length) this.#grow(index);
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    const lease: Lease = {
+      workerIndex: index,
+      requestId: request.requestId,
+      user: request.user,
+      takenAtMs: this.#clock.now(),
+      memoryBytes: request.memoryBytes,
+      release: () => this.#release(lease),
+    };
+    this.#open.set(lease, worker);
+    return lease;
+  }
+
+  own(workerIndex: number): number {
+    return this.#counts[workerIndex] ?? 0;
+  }
+
+  promisedBytes(placement: number, sinceMs: number): number {
+    let bytes = 0;
+    for (const [lease, worker] of this.#open) {
+      if (worker.placement === placement && lease.takenAtMs >= sinceMs) bytes += lease.memoryBytes;
+    }
+    return bytes;
+  }
+
+  /** All open leases; 0 of them when idle, or something leaks. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  openOn(workerIndex: number): Lease[] {
+    return [...this.#open.keys()].filter((lease) => lease.workerIndex === workerIndex);
+  }
+
+  #release(lease: Lease): void {
+    if (!this.#open.delete(lease)) return;
+    this.#counts[lease.workerIndex] = this.own(lease.workerIndex) - 1;
+  }
+
+  #grow(index: number): void {
+    const grown = new Uint32Array(Math.max(index + 1, this.#counts.length * 2));
+    grown.set(this.#counts);
+    this.#counts = grown;
+  }
+}

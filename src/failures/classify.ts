@@ -1,0 +1,74 @@
+/**
+ * The one classifier: what an attempt's end says about the worker, and whether to try again.
+ * A client's mistake, a full worker and a slow generation must never take a worker out.
+ */
+
+/** How one try of one request on one worker ended. */
+export type AttemptOutcome =
+  /** A whole answer arrived, whatever its status. */
+  | { readonly kind: "answered"; readonly status: number }
+  /** The connection could not be made: the request was provably not sent. */
+  | { readonly kind: "unreachable"; readonly failure: string }
+  /** Reset, truncated, or not what was asked for. */
+  | { readonly kind: "broken"; readonly failure: string; readonly committed: boolean }
+  /** Our deadline or idle limit passed; alive = the worker showed a sign of life since it began. */
+  | { readonly kind: "timeout"; readonly workerAlive: boolean; readonly committed: boolean }
+  /** The client went away, or the job was cancelled. */
+  | { readonly kind: "abandoned" };
+
+/** What counts for or against the worker. "connection" is a failure before anything was sent. */
+export type OutcomeClass = "success" | "neutral" | "failure" | "connection";
+
+export interface Verdict {
+  readonly class: OutcomeClass;
+  /**
+   * no: this answer, or its error, is the client's. elsewhere: only another worker may do better.
+   * anywhere: another worker first, else the same one after a delay.
+   */
+  readonly retry: "no" | "elsewhere" | "anywhere";
+  /** Trying again cannot run the request twice, so there is nothing to wait for. */
+  readonly provablyUnsent: boolean;
+}
+
+const PASSED: Verdict = { class: "success", retry: "no", provablyUnsent: false };
+const WRONG_MODEL: Verdict = { class: "success", retry: "elsewhere", provablyUnsent: true };
+const BUSY: Verdict = { class: "neutral", retry: "elsewhere", provablyUnsent: true };
+const KEY_REFUSED: Verdict = { class: "failure", retry: "elsewhere", provablyUnsent: true };
+const FAILED: Verdict = { class: "failure", retry: "anywhere", provablyUnsent: false };
+const CUT: Verdict = { class: "failure", retry: "no", provablyUnsent: false };
+const UNREACHABLE: Verdict = { class: "connection", retry: "anywhere", provablyUnsent: true };
+const OUT_OF_TIME: Verdict = { class: "neutral", retry: "no", provablyUnsent: false };
+
+const SPECIAL_STATUSES: ReadonlyMap<number, Verdict> = new Map([
+  // Fast refusals would otherwise make the worker look idle and draw all traffic to it.
+  [401, KEY_REFUSED],
+  [403, KEY_REFUSED],
+  [404, WRONG_MODEL],
+  [408, BUSY],
+  [429, BUSY],
+  [503, BUSY],
+]);
+
+export function classify(outcome: AttemptOutcome): Verdict {
+  switch (outcome.kind) {
+    case "answered":
+      return classifyStatus(outcome.status);
+    case "unreachable":
+      return UNREACHABLE;
+    case "broken":
+      return outcome.committed ? CUT : FAILED;
+    case "timeout":
+      return outcome.workerAlive ? OUT_OF_TIME : CUT;
+    case "abandoned":
+      return OUT_OF_TIME;
+  }
+}
+
+/** A worker's answer passes through, except where it says more about the worker than the request. */
+function classifyStatus(status: number): Verdict {
+  const special = SPECIAL_STATUSES.get(status);
+  if (special) return special;
+  const isOk = status >= 200 && status < 300;
+  const isClientsMistake = status >= 400 && status < 500;
+  return isOk || isClientsMistake ? PASSED : FAILED;
+}

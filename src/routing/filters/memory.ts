@@ -1,0 +1,75 @@
+import type { Worker } from "../../fleet/worker.ts";
+import { mustLoadModel } from "../load.ts";
+import type { Filter, RoutingRequest, RoutingView } from "../stages.ts";
+
+const MIB = 1024 * 1024;
+
+/**
+ * GPU memory. Where the request itself makes the worker allocate (an on-demand model that is not
+ * loaded, training), free memory counts, less what was promised since it was reported. Engines that
+ * took their memory at start have room by definition: there the model's need is held against the
+ * total. Memory that no source reports passes.
+ */
+export const memory: Filter = {
+  name: "memory",
+  scope: "moment",
+  passes(worker, request, view) {
+    const needed = neededBytes(worker, request);
+    if (needed === 0 || worker.gpus.length === 0) return true;
+    const total = sumKnown(worker.gpus.map((gpu) => gpu.memoryTotalBytes));
+    if (total !== null && total < needed) return false;
+    if (!allocates(worker, request)) return true;
+    const free = freeBytes(worker, view);
+    return free === null || free >= needed;
+  },
+  reject(worker, request, view) {
+    const needed = neededBytes(worker, request);
+    const total = sumKnown(worker.gpus.map((gpu) => gpu.memoryTotalBytes)) ?? 0;
+    if (total < needed) {
+      return { reason: `has ${mib(total)} MB in all, ${mib(needed)} MB needed`, permanent: true };
+    }
+    const free = Math.max(0, freeBytes(worker, view) ?? 0);
+    return { reason: `has ${mib(free)} MB free, ${mib(needed)} MB needed`, permanent: false };
+  },
+};
+
+type MemoryRequest = Pick<RoutingRequest, "model" | "type" | "memoryBytes">;
+
+/** What this request would make the worker allocate; 0 where it allocates nothing or nobody knows. */
+export function allocatedBytes(worker: Worker, request: MemoryRequest): number {
+  return allocates(worker, request) ? neededBytes(worker, request) : 0;
+}
+
+function neededBytes(worker: Worker, request: MemoryRequest): number {
+  return request.memoryBytes ?? worker.models.get(request.model)?.memoryBytes ?? 0;
+}
+
+function allocates(worker: Worker, request: MemoryRequest): boolean {
+  if (request.type === "training") return true;
+  return !worker.preallocatesMemory && mustLoadModel(worker, request.model);
+}
+
+function freeBytes(worker: Worker, view: RoutingView): number | null {
+  const free = sumKnown(worker.gpus.map((gpu) => gpu.memoryFreeBytes));
+  if (free === null) return null;
+  const seenAtMs = Math.min(...worker.gpus.map((gpu) => sourceSeenAtMs(view, gpu.source)));
+  return free - view.leases.promisedBytes(worker.placement, seenAtMs);
+}
+
+function sourceSeenAtMs(view: RoutingView, name: string): number {
+  return view.snapshot.sources.find((source) => source.name === name)?.lastSuccessAtMs ?? -Infinity;
+}
+
+/** null when any is unknown: a partial sum would reject workers that fit. */
+function sumKnown(values: readonly (number | null)[]): number | null {
+  let total = 0;
+  for (const value of values) {
+    if (value === null) return null;
+    total += value;
+  }
+  return total;
+}
+
+function mib(bytes: number): number {
+  return Math.round(bytes / MIB);
+}

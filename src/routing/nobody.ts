@@ -1,0 +1,65 @@
+import { RouterError } from "../errors.ts";
+import type { Worker } from "../fleet/worker.ts";
+import type { Question } from "./decide.ts";
+import { firstRejection } from "./explain.ts";
+import type { Rejection } from "./stages.ts";
+
+const WORKERS_NAMED = 5;
+const MODELS_NAMED = 10;
+
+/** The error for a request that nobody can take now: it names the workers, each with its reason. */
+export function nobodyError(question: Question): RouterError {
+  const { view, request } = question;
+  const { workers } = view.snapshot;
+  if (workers.length === 0) {
+    const message = "no workers are known: list them under workers: in the config";
+    return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: RETRY_AFTER_MS });
+  }
+  const rejections = workers.flatMap((worker) => {
+    const rejection = firstRejection(question, worker);
+    return rejection ? [{ worker, ...rejection }] : [];
+  });
+  const forNow = rejections.filter((rejection) => !rejection.permanent);
+  if (forNow.length === 0) return neverError(question, rejections);
+  const reasons = listReasons(forNow);
+  if (forNow.some((rejection) => rejection.filter === "free_slot")) {
+    const message = `every slot for ${request.model} is taken: ${reasons}`;
+    return new RouterError("QUEUE_FULL", message, { retryAfterMs: SLOT_RETRY_AFTER_MS });
+  }
+  const message = `no worker can take ${request.model} now: ${reasons}`;
+  return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: retryAfterMs(question) });
+}
+
+type WorkerRejection = Rejection & { readonly filter: string; readonly worker: Worker };
+
+function neverError({ view, request }: Question, rejections: WorkerRejection[]): RouterError {
+  const unserved = rejections.every((rejection) => rejection.filter === "serves_model");
+  if (!unserved) {
+    const others = rejections.filter((rejection) => rejection.filter !== "serves_model");
+    const message = `no worker can ever run this: ${listReasons(others)}`;
+    return new RouterError("NO_GPU_FITS", message);
+  }
+  const models = [...view.snapshot.workersByModel.keys()].toSorted();
+  const more = models.length > MODELS_NAMED ? ` and ${models.length - MODELS_NAMED} more` : "";
+  const served = models.slice(0, MODELS_NAMED).join(", ") || "none";
+  const message = `no worker serves the model ${request.model}; served: ${served}${more}`;
+  return new RouterError("MODEL_NOT_FOUND", message, { param: "model" });
+}
+
+function listReasons(rejections: readonly WorkerRejection[]): string {
+  const named = rejections.slice(0, WORKERS_NAMED).map((r) => `${r.worker.id}: ${r.reason}`);
+  const more = rejections.length - named.length;
+  return named.join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+const SLOT_RETRY_AFTER_MS = 1000;
+const RETRY_AFTER_MS = 5000;
+
+/** The end of the cooldown that ends first, if cooldowns are all that is in the way. */
+function retryAfterMs({ view }: Question): number {
+  const ends = view.snapshot.workers.flatMap((worker) => {
+    const cooldown = view.cooldowns.describe(worker.index);
+    return cooldown ? [Math.max(0, cooldown.untilMs - view.nowMs)] : [];
+  });
+  return ends.length === view.snapshot.workers.length ? Math.min(...ends) : RETRY_AFTER_MS;
+}
