@@ -1,0 +1,145 @@
+import { Pool } from "undici";
+import type { Clock } from "../clock.ts";
+import { RouterError } from "../errors.ts";
+import type { SignsOfLife } from "../failures/signs-of-life.ts";
+import type { Worker } from "../fleet/worker.ts";
+import { mustLoadModel } from "../routing/load.ts";
+import type { AnswerSink, RouteTags } from "./answer.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { withModel } from "./model-alias.ts";
+import { Relay, type AttemptResult } from "./relay.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+/** One try of one request on one worker. Never rejects: every end is an outcome. */
+export type Attempt = (job: AttemptJob) => Promise<AttemptResult>;
+
+export interface AttemptJob {
+  readonly worker: Worker;
+  readonly request: RoutedRequest;
+  /** Gets a stream's bytes directly; a whole answer comes back in the result. */
+  readonly sink: AnswerSink;
+  readonly tags: RouteTags;
+}
+
+export interface AttemptsOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly signsOfLife: SignsOfLife;
+  /** request_router.stream_idle_timeout. */
+  readonly streamIdleMs: number;
+  /** request_router.max_response_mb. */
+  readonly maxAnswerBytes: number;
+}
+
+const CONNECT_TIMEOUT_MS = 2000;
+/** Below the 5 s after which common Python and C++ servers close idle connections. */
+const KEEP_ALIVE_MS = 4000;
+
+/** Sends to workers over HTTP: one pool of connections each. */
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  readonly #pools = new Map<string, Pool>();
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+  }
+
+  readonly attempt: Attempt = (job) =>
+    new Promise((resolve) => {
+      const { worker, request, sink, tags } = job;
+      const { clock, signsOfLife, maxAnswerBytes } = this.#options;
+      const relay = new Relay({
+        sink,
+        tags,
+        stream: request.stream,
+        maxAnswerBytes,
+        clock,
+        onSignOfLife: (nowMs) => signsOfLife.saw(worker.index, nowMs),
+        onEnd: (result) => {
+          stopWatching();
+          request.abandonment.listen(null);
+          resolve(result);
+        },
+      });
+      const stopWatching = this.#watch(relay, job);
+      request.abandonment.listen(() => relay.abort({ kind: "abandoned" }));
+      this.#poolFor(worker).dispatch(upstreamRequest(worker, request), relay);
+    });
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    this.#pools.clear();
+  }
+
+  /** The deadline up to the first byte of a stream, its idle limit from then on. */
+  #watch(relay: Relay, { worker, request, sink }: AttemptJob): () => void {
+    const { clock, deadlines, signsOfLife, streamIdleMs } = this.#options;
+    const startedAtMs = clock.now();
+    const loadMs = mustLoadModel(worker, request.model) ? worker.loadTimeoutMs : 0;
+    const deadlineAtMs = request.deadlineAtMs + loadMs;
+    const check = (): void => {
+      const idleSinceMs = relay.waitsForClient ? clock.now() : relay.lastByteAtMs;
+      const dueAtMs = relay.committed ? idleSinceMs + streamIdleMs : deadlineAtMs;
+      if (clock.now() < dueAtMs) {
+        timer = deadlines.at(dueAtMs, check);
+        return;
+      }
+      const workerAlive = signsOfLife.since(worker.index, startedAtMs);
+      if (relay.committed) sink.cut(idleError(streamIdleMs));
+      relay.abort({ kind: "timeout", workerAlive, committed: relay.committed });
+    };
+    let timer = deadlines.at(deadlineAtMs, check);
+    return () => timer.cancel();
+  }
+
+  #poolFor(worker: Worker): Pool {
+    let pool = this.#pools.get(worker.url);
+    if (!pool) {
+      // Deadlines are ours (the wheel), and so is the bound on connections (leases).
+      pool = new Pool(new URL(worker.url).origin, {
+        pipelining: 1,
+        connectTimeout: CONNECT_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        allowH2: false,
+      });
+      this.#pools.set(worker.url, pool);
+    }
+    return pool;
+  }
+}
+
+/** New headers from an allow list, and the client's own bytes: nothing else of the client's passes. */
+function upstreamRequest(worker: Worker, request: RoutedRequest) {
+  const served = worker.models.get(request.model);
+  const renamed = served !== undefined && served.name !== request.model;
+  const headers = [
+    "content-type",
+    "application/json",
+    "accept",
+    request.stream ? "text/event-stream" : "application/json",
+    "x-request-id",
+    request.id,
+  ];
+  if (worker.apiKey !== null) headers.push("authorization", `Bearer ${worker.apiKey}`);
+  return {
+    method: "POST" as const,
+    path: basePath(worker.url) + request.path,
+    headers,
+    body: renamed ? withModel(request.body, served.name) : request.body,
+  };
+}
+
+/** "" for http://host:8000, "/llm" for http://host/llm. */
+function basePath(url: string): string {
+  const slash = url.indexOf("/", url.indexOf("//") + 2);
+  return slash === -1 ? "" : url.slice(slash);
+}
+
+function idleError(streamIdleMs: number): RouterError {
+  const message =
+    `the worker sent nothing for ${streamIdleMs / 1000} s ` +
+    `(request_router.stream_idle_timeout)`;
+  return new RouterError("DEADLINE_EXCEEDED", message);
+}

@@ -1,0 +1,63 @@
+import { RouterError } from "../errors.ts";
+import type { AttemptOutcome } from "../failures/classify.ts";
+import type { Answer } from "./answer.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+/** The last try of a request that is given up. */
+export interface LastTry {
+  readonly workerId: string;
+  readonly outcome: AttemptOutcome;
+  readonly answer: Answer | null;
+  readonly attempts: number;
+}
+
+/** What the client is told when every attempt failed. */
+export function attemptsFailedError(last: LastTry): RouterError {
+  const { answer, workerId } = last;
+  if (answer !== null && isBusy(answer.status)) {
+    const message = `every worker is busy: ${workerId} answered ${answer.status}`;
+    return new RouterError("NO_GPU_AVAILABLE", message, {
+      retryAfterMs: answer.retryAfterMs ?? BUSY_RETRY_AFTER_MS,
+    });
+  }
+  const tries = last.attempts === 1 ? "the attempt" : `${last.attempts} attempts`;
+  const message = `${tries} failed; ${workerId}: ${failureOf(last.outcome)}`;
+  return new RouterError("WORKER_FAILED", message);
+}
+
+/** In words, for the client, the log and the cooldown's reason; empty where nothing failed. */
+export function failureOf(outcome: AttemptOutcome): string {
+  switch (outcome.kind) {
+    case "answered":
+      return answeredFailure(outcome.status);
+    case "unreachable":
+    case "broken":
+      return outcome.failure;
+    case "timeout":
+      return "it sent nothing before the deadline";
+    case "abandoned":
+      return "";
+  }
+}
+
+export function deadlineError(request: RoutedRequest): RouterError {
+  const seconds = Math.round((request.deadlineAtMs - request.acceptedAtMs) / 100) / 10;
+  const message =
+    `still generating after ${seconds} s: stream, send x-timeout-ms, ` +
+    `or raise request_router.request_timeout`;
+  return new RouterError("DEADLINE_EXCEEDED", message);
+}
+
+const BUSY_RETRY_AFTER_MS = 1000;
+
+function isBusy(status: number): boolean {
+  return status === 408 || status === 429 || status === 503;
+}
+
+function answeredFailure(status: number): string {
+  if (status < 300) return "";
+  if (status === 401 || status === 403) {
+    return `worker refused our key (${status}): check its api_key_env`;
+  }
+  return `answered ${status}`;
+}

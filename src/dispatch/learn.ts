@@ -1,0 +1,44 @@
+import type { SpeedBook } from "../fleet/speed.ts";
+import type { Answer } from "./answer.ts";
+import type { AttemptRecord } from "./route-request.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+export interface LearnDeps {
+  readonly speeds: SpeedBook;
+  /** The worker does not serve this model after all. */
+  readonly modelMissing: (workerIndex: number, servedName: string) => void;
+  /** Something looked wrong: ask the worker what it is. */
+  readonly checkWorker: (workerIndex: number) => void;
+}
+
+/** Shorter answers are mostly prompt and latency, and say little about speed. */
+const TOKENS_MIN = 8;
+
+/** What an attempt's end tells about the fleet. */
+export function learnFrom(record: AttemptRecord, request: RoutedRequest, deps: LearnDeps): void {
+  const { worker, outcome, result } = record;
+  if (outcome.kind === "unreachable" || isSilence(record)) deps.checkWorker(worker.index);
+  if (outcome.kind !== "answered") return;
+  if (outcome.status < 300) learnSpeed(record, request, deps.speeds);
+  else if (outcome.status === 404 && result.answer !== null && isAboutModel(result.answer)) {
+    const served = worker.models.get(request.model);
+    if (served) deps.modelMissing(worker.index, served.name);
+  }
+}
+
+function learnSpeed(record: AttemptRecord, { model }: RoutedRequest, speeds: SpeedBook): void {
+  const { worker, result, concurrency } = record;
+  const tokens = result.usage.completionTokens ?? 0;
+  if (result.heldUpByClient || tokens < TOKENS_MIN) return;
+  const durationMs = record.endedAtMs - record.startedAtMs;
+  speeds.observe({ workerIndex: worker.index, model, tokens, durationMs, concurrency });
+}
+
+function isSilence({ outcome }: AttemptRecord): boolean {
+  return outcome.kind === "timeout" && !outcome.workerAlive;
+}
+
+/** Engines answer 404 for paths that they do not know, too: that says nothing about the model. */
+function isAboutModel({ body }: Answer): boolean {
+  return /model/i.test(body.toString("latin1", 0, 2000));
+}

@@ -1,0 +1,210 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
+import type { Clock } from "../clock.ts";
+import { RouterError } from "../errors.ts";
+import type { AttemptOutcome } from "../failures/classify.ts";
+import type { Answer, AnswerSink, RouteTags } from "./answer.ts";
+import { parseRetryAfterMs } from "./retry-after.ts";
+import { countEvents, readUsage, type TokenUsage } from "./usage.ts";
+
+/** How one try ended, with what it brought. */
+export interface AttemptResult {
+  readonly outcome: AttemptOutcome;
+  /** Present when a whole answer arrived that was not streamed through. */
+  readonly answer: Answer | null;
+  /** Monotonic time of the first body byte; null = none came. */
+  readonly firstByteAtMs: number | null;
+  readonly usage: TokenUsage;
+  /** The client read slower than the worker wrote: the duration says nothing about the worker. */
+  readonly heldUpByClient: boolean;
+}
+
+export interface RelayOptions {
+  readonly sink: AnswerSink;
+  readonly tags: RouteTags;
+  /** The client asked for a stream. */
+  readonly stream: boolean;
+  readonly maxAnswerBytes: number;
+  readonly clock: Clock;
+  /** Called with every byte that arrives. */
+  readonly onSignOfLife: (nowMs: number) => void;
+  /** Called exactly once. */
+  readonly onEnd: (result: AttemptResult) => void;
+}
+
+type Controller = Dispatcher.DispatchController;
+
+const UNSENT_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/**
+ * The bytes of one upstream response. A stream goes to the sink chunk by chunk, with backpressure;
+ * anything else is collected first, so that a truncated answer can still be retried elsewhere.
+ */
+export class Relay implements Dispatcher.DispatchHandler {
+  readonly #options: RelayOptions;
+  #controller: Controller | null = null;
+  #ended = false;
+  #status = 0;
+  #contentType = "";
+  #retryAfterMs: number | null = null;
+  #streaming = false;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #events = 0;
+  #firstByteAtMs: number | null = null;
+  #heldUpByClient = false;
+  /** A stream's first chunk went to the client: from now on there is no retry. */
+  committed = false;
+  lastByteAtMs = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  get waitsForClient(): boolean {
+    return this.#controller?.paused === true;
+  }
+
+  /** Ends the try now, whatever is under way; closes the upstream connection. */
+  abort(outcome: AttemptOutcome): void {
+    this.#end(outcome, null);
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    // The client may have gone while the connection was being made: then nothing is sent.
+    if (this.#ended) controller.abort(new Error("abandoned before it was sent"));
+  }
+
+  onResponseStart(_: Controller, status: number, headers: IncomingHttpHeaders): void {
+    this.#sawBytes();
+    if (this.#ended || status < 200) return;
+    this.#status = status;
+    this.#contentType = headers["content-type"] ?? "";
+    this.#retryAfterMs = parseRetryAfterMs(headers["retry-after"], this.#options.clock);
+    if (status >= 300) return;
+    const isEventStream = this.#contentType.startsWith("text/event-stream");
+    if (isEventStream !== this.#options.stream || (!isEventStream && !isJson(this.#contentType))) {
+      const asked = this.#options.stream ? "text/event-stream" : "application/json";
+      const got = this.#contentType.slice(0, 60) || "no content type";
+      this.#break(`answered ${status} with ${got} instead of ${asked}`);
+    }
+    this.#streaming = isEventStream;
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    this.#sawBytes();
+    if (this.#ended) return;
+    this.#firstByteAtMs ??= this.lastByteAtMs;
+    if (this.#streaming) this.#passOn(controller, chunk);
+    else this.#collect(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#ended) return;
+    if (this.#streaming) {
+      if (!this.committed) return this.#break("ended the stream before its first event");
+      this.#options.sink.end();
+      return this.#end({ kind: "answered", status: this.#status }, null);
+    }
+    const body = Buffer.concat(this.#chunks, this.#bytes);
+    if (this.#status < 300 && !looksWhole(body)) return this.#break("answered with broken JSON");
+    const { contentType, retryAfterMs } = {
+      contentType: this.#contentType,
+      retryAfterMs: this.#retryAfterMs,
+    };
+    const answer = { status: this.#status, contentType, body, retryAfterMs };
+    this.#end({ kind: "answered", status: this.#status }, answer);
+  }
+
+  onResponseError(_: Controller, error: Error & { code?: string }): void {
+    if (this.#ended) return;
+    const failure = describe(error);
+    if (UNSENT_CODES.has(error.code ?? "")) this.#end({ kind: "unreachable", failure }, null);
+    else this.#break(failure);
+  }
+
+  #passOn(controller: Controller, chunk: Buffer): void {
+    const { sink, tags } = this.#options;
+    if (!this.committed) {
+      this.committed = true;
+      sink.begin({ status: this.#status, contentType: this.#contentType }, tags);
+    }
+    this.#events += countEvents(chunk);
+    // Only the tail can hold the usage; two chunks, because it may be split between them.
+    this.#chunks = this.#chunks.length > 1 ? [this.#chunks[1]!, chunk] : [...this.#chunks, chunk];
+    if (sink.write(chunk)) return;
+    this.#heldUpByClient = true;
+    controller.pause();
+    sink.onDrain(() => controller.resume());
+  }
+
+  #collect(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#options.maxAnswerBytes) {
+      this.#chunks = [];
+      const limitMb = this.#options.maxAnswerBytes / 1024 / 1024;
+      return this.#break(`answered with more than ${limitMb} MB (request_router.max_response_mb)`);
+    }
+    this.#chunks.push(chunk);
+  }
+
+  #break(failure: string): void {
+    if (this.committed) this.#options.sink.cut(new RouterError("WORKER_FAILED", failure));
+    this.#end({ kind: "broken", failure, committed: this.committed }, null);
+  }
+
+  #sawBytes(): void {
+    this.lastByteAtMs = this.#options.clock.now();
+    this.#options.onSignOfLife(this.lastByteAtMs);
+  }
+
+  #end(outcome: AttemptOutcome, answer: Answer | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const unfinished = outcome.kind !== "answered";
+    if (unfinished) this.#controller?.abort(new Error(`attempt over: ${outcome.kind}`));
+    this.#options.onEnd({
+      outcome,
+      answer,
+      firstByteAtMs: this.#firstByteAtMs,
+      usage: this.#usage(answer),
+      heldUpByClient: this.#heldUpByClient,
+    });
+    this.#chunks = [];
+  }
+
+  #usage(answer: Answer | null): TokenUsage {
+    if (answer !== null) return readUsage(answer.body);
+    if (!this.#streaming) return { promptTokens: null, completionTokens: null };
+    const usage = readUsage(Buffer.concat(this.#chunks));
+    return { ...usage, completionTokens: usage.completionTokens ?? this.#events };
+  }
+}
+
+function isJson(contentType: string): boolean {
+  return contentType.startsWith("application/json");
+}
+
+/** A cheap look at both ends: parsing each answer would cost as much as the rest of its way. */
+function looksWhole(body: Buffer): boolean {
+  const text = (at: number): string => String.fromCharCode(body[at] ?? 0);
+  let start = 0;
+  let end = body.length - 1;
+  while (start < end && /\s/.test(text(start))) start += 1;
+  while (end > start && /\s/.test(text(end))) end -= 1;
+  const ends = text(start) + text(end);
+  return ends === "{}" || ends === "[]";
+}
+
+function describe(error: Error & { code?: string }): string {
+  const code = error.code ? ` (${error.code})` : "";
+  return `${error.message || "connection failed"}${code}`;
+}

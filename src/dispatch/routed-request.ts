@@ -1,0 +1,48 @@
+import type { ApiPath, RequestType } from "../fleet/worker.ts";
+import type { Band } from "../routing/stages.ts";
+
+export type AbandonReason = "client_gone" | "cancelled" | "shutdown";
+
+/** Tells an attempt, at any moment, that nobody waits for its answer any more. */
+export class Abandonment {
+  #reason: AbandonReason | null = null;
+  #listener: (() => void) | null = null;
+
+  get reason(): AbandonReason | null {
+    return this.#reason;
+  }
+
+  /** The first reason stands. */
+  abandon(reason: AbandonReason): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#listener?.();
+  }
+
+  /** One listener at a time: the attempt under way, or the wait before the next. null removes it. */
+  listen(listener: (() => void) | null): void {
+    this.#listener = listener;
+  }
+}
+
+/** One request on its way through the router. */
+export interface RoutedRequest {
+  readonly id: string;
+  /** Whose limits it is charged to. */
+  readonly user: string;
+  readonly path: ApiPath;
+  readonly type: RequestType;
+  /** The model's public name. */
+  readonly model: string;
+  readonly band: Band;
+  readonly stream: boolean;
+  /** The bytes as the client sent them. */
+  readonly body: Buffer;
+  readonly memoryBytes: number | null;
+  readonly computeUnits: number | null;
+  /** Monotonic. */
+  readonly acceptedAtMs: number;
+  /** Covers queue and attempts up to the first byte of a stream, or the whole of a JSON answer. */
+  readonly deadlineAtMs: number;
+  readonly abandonment: Abandonment;
+}

@@ -1,0 +1,85 @@
+import type { Answer } from "../dispatch/answer.ts";
+import type { RoutedRequest } from "../dispatch/routed-request.ts";
+import type { AttemptRecord } from "../dispatch/route-request.ts";
+import type { RouterError } from "../errors.ts";
+import type { Worker } from "../fleet/worker.ts";
+import type { Decision } from "../routing/explain.ts";
+import { isOver, nextState, type JobState } from "./request.ts";
+
+/** What is told to whoever waits for a job. */
+type Listener = (job: Job) => void;
+
+/** A request submitted to /api/v1/route, from its submission to the end of its keeping. */
+export class Job {
+  readonly request: RoutedRequest;
+  readonly submittedAtWallMs: number;
+  readonly expectedDurationMs: number | null;
+  #state: JobState = "pending";
+  #listeners = new Set<Listener>();
+  startedAtWallMs: number | null = null;
+  finishedAtWallMs: number | null = null;
+  worker: Worker | null = null;
+  /** Of the latest attempt. */
+  decision: Decision | null = null;
+  attempts: readonly AttemptRecord[] = [];
+  answer: Answer | null = null;
+  error: RouterError | null = null;
+
+  constructor(
+    request: RoutedRequest,
+    about: { submittedAtWallMs: number; expectedDurationMs: number | null },
+  ) {
+    this.request = request;
+    this.submittedAtWallMs = about.submittedAtWallMs;
+    this.expectedDurationMs = about.expectedDurationMs;
+  }
+
+  get id(): string {
+    return this.request.id;
+  }
+
+  get owner(): string {
+    return this.request.user;
+  }
+
+  get state(): JobState {
+    return this.#state;
+  }
+
+  get isOver(): boolean {
+    return isOver(this.#state);
+  }
+
+  /** Rough size in memory, for the store's bound. */
+  get bytes(): number {
+    return this.request.body.length + (this.answer?.body.length ?? 0) + JOB_OVERHEAD_BYTES;
+  }
+
+  /** Told of every decision made for it; the first that finds a worker starts it. */
+  decided(worker: Worker | null, decision: Decision, atWallMs: number): void {
+    this.decision = decision;
+    if (worker === null || this.isOver) return;
+    this.worker = worker;
+    this.moveTo("processing", atWallMs);
+  }
+
+  moveTo(state: JobState, atWallMs: number): void {
+    if (state === this.#state) return;
+    this.#state = nextState(this.#state, state);
+    if (state === "processing") this.startedAtWallMs ??= atWallMs;
+    if (!this.isOver) return;
+    this.finishedAtWallMs = atWallMs;
+    const listeners = this.#listeners;
+    this.#listeners = new Set();
+    for (const listener of listeners) listener(this);
+  }
+
+  /** Runs once, when the job is over; at once if it is. Returns how to stop waiting. */
+  onEnd(listener: Listener): () => void {
+    if (this.isOver) listener(this);
+    else this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+}
+
+const JOB_OVERHEAD_BYTES = 2048;

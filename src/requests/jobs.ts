@@ -1,0 +1,96 @@
+import type { Clock } from "../clock.ts";
+import type { RouteEnd, RouteRequest } from "../dispatch/route-request.ts";
+import type { RoutedRequest } from "../dispatch/routed-request.ts";
+import { RouterError } from "../errors.ts";
+import { JobAnswer } from "./job-answer.ts";
+import { Job } from "./job.ts";
+import type { JobStore } from "./store.ts";
+
+export interface JobsDeps {
+  readonly clock: Clock;
+  readonly store: JobStore;
+  readonly routeRequest: RouteRequest;
+  readonly onEnd: (job: Job, end: RouteEnd) => void;
+}
+
+/** Submits, watches and cancels jobs. */
+export class Jobs {
+  readonly #deps: JobsDeps;
+  /** By request, to tell a job of its decisions and attempts while it runs. */
+  readonly #running = new Map<RoutedRequest, Job>();
+
+  constructor(deps: JobsDeps) {
+    this.#deps = deps;
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** The running job of this request; undefined for requests that are no jobs. */
+  of(request: RoutedRequest): Job | undefined {
+    return this.#running.get(request);
+  }
+
+  /**
+   * Starts the job. Throws what the router says in the same tick: a request that nobody can take is
+   * refused, and not kept as a failed job.
+   */
+  submit(request: RoutedRequest, expectedDurationMs: number | null): Job {
+    const { clock, store } = this.#deps;
+    const job = new Job(request, { submittedAtWallMs: clock.wallMs(), expectedDurationMs });
+    store.add(job);
+    this.#running.set(request, job);
+    const answer = new JobAnswer();
+    const ended = this.#deps.routeRequest(request, answer);
+    if (answer.error) {
+      store.remove(job);
+      this.#running.delete(request);
+      throw answer.error;
+    }
+    void this.#finish(job, answer, ended);
+    return job;
+  }
+
+  /** Down to the worker. Throws ALREADY_FINISHED. */
+  cancel(job: Job): void {
+    if (job.isOver) {
+      const message = `the job is already ${job.state}`;
+      throw new RouterError("ALREADY_FINISHED", message, { param: "request_id" });
+    }
+    job.moveTo("cancelled", this.#deps.clock.wallMs());
+    job.request.abandonment.abandon("cancelled");
+  }
+
+  /** Ends what still runs, at shutdown. */
+  abandonAll(): void {
+    for (const job of this.#running.values()) job.request.abandonment.abandon("shutdown");
+  }
+
+  async #finish(job: Job, answer: JobAnswer, ended: Promise<RouteEnd>): Promise<void> {
+    const end = await ended.catch(defect);
+    this.#running.delete(job.request);
+    job.attempts = end.attempts;
+    job.answer = answer.answer;
+    job.error = answer.error ?? end.error ?? errorOfAnswer(answer) ?? errorOfAbandon(job);
+    if (!job.isOver) job.moveTo(job.error ? "failed" : "completed", this.#deps.clock.wallMs());
+    this.#deps.onEnd(job, end);
+  }
+}
+
+/** The job must end, and its client must hear of it, whatever went wrong on our side. */
+function defect(cause: unknown): RouteEnd {
+  const error = new RouterError("INTERNAL", "the router failed on this job", { cause });
+  return { status: error.status, error, attempts: [] };
+}
+
+/** The worker refused the payload: its own words are in the result. */
+function errorOfAnswer({ answer }: JobAnswer): RouterError | null {
+  if (answer === null || answer.status < 300) return null;
+  return new RouterError("INVALID_REQUEST", `the worker answered ${answer.status}: see result`);
+}
+
+function errorOfAbandon(job: Job): RouterError | null {
+  if (job.request.abandonment.reason !== "shutdown") return null;
+  return new RouterError("SHUTTING_DOWN", "the router stopped while the job was running");
+}
