@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { createAuthThrottle } from "./auth-throttle.ts";
+import { installAuth } from "./auth.ts";
+import { answerNotFound, createErrorHandler } from "./error-handler.ts";
+import { guardRequest, requestIdOf } from "./guard.ts";
+import type { KeyDirectory } from "./keys.ts";
+import { createNetworkGate, denyOutsiders, trustProxyOption } from "./network.ts";
+import { apiHeaders } from "./response-headers.ts";
+import { answerMalformed, httpServerOptions } from "./server-options.ts";
+
+export interface FrontDoor {
+  readonly keys: KeyDirectory;
+  readonly allowedCidrs: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly bodyLimitMb: number;
+  /** Where plugins add routes that cannot declare their access, such as "/docs". */
+  readonly publicPrefixes: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What Fastify must know when it is made. */
+export function frontDoorOptions(door: FrontDoor) {
+  const answerError = createErrorHandler(door);
+  return {
+    ...httpServerOptions(door.bodyLimitMb),
+    genReqId: requestIdOf,
+    trustProxy: trustProxyOption(door.trustedProxies),
+    clientErrorHandler: answerMalformed,
+    // For URLs that the router cannot read: no route is found, and no hook runs.
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      answerError(error, request, reply);
+    },
+  };
+}
+
+/**
+ * Every check that comes before a handler, in this order: network, guard, key, role. Must be called
+ * before any route is registered, because the checks are put on routes as they come.
+ */
+export async function installFrontDoor(app: FastifyInstance, door: FrontDoor): Promise<void> {
+  app.setErrorHandler(createErrorHandler(door));
+  app.setNotFoundHandler(answerNotFound);
+  app.addHook("onRequest", denyOutsiders(createNetworkGate(door)));
+  app.addHook("onRequest", guardRequest);
+  app.addHook("onSend", apiHeaders);
+  const throttle = createAuthThrottle(door);
+  await installAuth(app, { keys: door.keys, publicPrefixes: door.publicPrefixes, throttle });
+  // Node would answer an unknown Expect by itself and without a body; the guard explains it.
+  app.server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    app.routing(request, response);
+  });
+}

@@ -1,0 +1,166 @@
+import { z } from "zod";
+import type { Lease } from "../admission/leases.ts";
+import type { Cooldown } from "../failures/cooldowns.ts";
+import type { Gpu } from "../fleet/gpu.ts";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { Worker } from "../fleet/worker.ts";
+import { seesEverything } from "./caller.ts";
+import type { Identity } from "./keys.ts";
+
+/** GPUs and workers as seen from outside. An allow list: keys never, URLs for operators only. */
+
+const known = z.number().nullable();
+
+const cooldownSchema = z
+  .object({ reason: z.string(), until: z.string() })
+  .nullable()
+  .describe("null = it gets requests.");
+
+const leaseSchema = z.object({
+  request_id: z.string().nullable().describe("null = another user's."),
+  user_id: z.string().nullable(),
+  worker_id: z.string(),
+  running_ms: z.number(),
+});
+
+export const gpuSchema = z.object({
+  gpu_id: z.string(),
+  name: z.string().nullable(),
+  status: z.enum(["available", "busy", "error", "maintenance"]),
+  compute_capability: known,
+  memory_total: known.describe("Bytes."),
+  memory_used: known.describe("Bytes."),
+  memory_free: known.describe("Bytes."),
+  utilization: known.describe("0..1"),
+  temperature: known.describe("°C"),
+  too_hot: z.boolean().describe("At max_temperature, or not yet 5 °C below it again."),
+  power_usage: known.describe("W"),
+  power_limit: known.describe("W"),
+  performance_index: known.describe("0..1"),
+  error_rate: known.describe("0..1, as its source counts it."),
+  uptime: known.describe("Seconds."),
+  health: z.object({ status: z.string(), errors: z.array(z.string()) }).nullable(),
+  active_requests: z.number(),
+  queued_requests: z.number(),
+  cooldown: cooldownSchema,
+  workers: z.array(z.string()),
+  source: z.string(),
+  age_ms: known.describe("Age of the telemetry."),
+});
+
+export const gpuDetailSchema = gpuSchema.extend({
+  active_requests: z.array(leaseSchema),
+  processes: z.array(z.unknown()).nullable().describe("For operators."),
+});
+
+export const workerSchema = z.object({
+  worker_id: z.string(),
+  engine: z.string(),
+  url: z.string().nullable().describe("For operators."),
+  state: z.enum(["starting", "up", "down"]),
+  state_reason: z.string().nullable(),
+  models: z.array(z.string()),
+  types: z.array(z.string()),
+  gpu_ids: z.array(z.string()),
+  slots: z.number(),
+  active_requests: z.number(),
+  error_rate: z.number().describe("0..1, of our requests in the last minute."),
+  cooldown: cooldownSchema,
+});
+
+export interface FleetView {
+  readonly nowMs: number;
+  readonly wallMs: number;
+  readonly snapshot: FleetSnapshot;
+  readonly ownLeases: (workerIndex: number) => number;
+  readonly openOn: (workerIndex: number) => readonly Lease[];
+  readonly cooldownOf: (workerIndex: number) => Cooldown | null;
+  readonly errorRateOf: (workerIndex: number) => number;
+}
+
+export function viewGpu(gpu: Gpu, view: FleetView) {
+  const workers = workersOn(gpu, view);
+  return {
+    gpu_id: gpu.id,
+    name: gpu.name,
+    status: gpu.status,
+    compute_capability: gpu.computeCapability,
+    memory_total: gpu.memoryTotalBytes,
+    memory_used: gpu.memoryUsedBytes,
+    memory_free: gpu.memoryFreeBytes,
+    utilization: gpu.utilization,
+    temperature: gpu.temperatureC,
+    too_hot: gpu.tooHot,
+    power_usage: gpu.powerUsageW,
+    power_limit: gpu.powerLimitW,
+    performance_index: gpu.performanceIndex,
+    error_rate: gpu.errorRate,
+    uptime: gpu.uptimeS,
+    health: gpu.health === null ? null : { ...gpu.health, errors: [...gpu.health.errors] },
+    active_requests: workers.reduce((sum, worker) => sum + view.ownLeases(worker.index), 0),
+    queued_requests: 0,
+    cooldown: workers.map((w) => viewCooldown(w, view)).find((c) => c !== null) ?? null,
+    workers: workers.map((worker) => worker.id),
+    source: gpu.source,
+    age_ms: ageMs(gpu.source, view),
+  };
+}
+
+export function viewGpuDetail(gpu: Gpu, view: FleetView, identity: Identity) {
+  const leases = workersOn(gpu, view).flatMap((worker) =>
+    view.openOn(worker.index).map((lease) => viewLease(lease, worker, { view, identity })),
+  );
+  return {
+    ...viewGpu(gpu, view),
+    active_requests: leases,
+    processes: seesEverything(identity) ? [...gpu.processes] : null,
+  };
+}
+
+export function viewWorker(worker: Worker, view: FleetView, identity: Identity) {
+  return {
+    worker_id: worker.id,
+    engine: worker.engine,
+    url: seesEverything(identity) ? worker.url : null,
+    state: worker.state,
+    state_reason: worker.stateReason,
+    models: [...worker.models.keys()],
+    types: [...worker.types],
+    gpu_ids: [...worker.gpuIds],
+    slots: worker.slots,
+    active_requests: view.ownLeases(worker.index),
+    error_rate: view.errorRateOf(worker.index),
+    cooldown: viewCooldown(worker, view),
+  };
+}
+
+function workersOn(gpu: Gpu, { snapshot }: FleetView): Worker[] {
+  return snapshot.workers.filter((worker) => worker.gpuIds.includes(gpu.id));
+}
+
+function viewCooldown(worker: Worker, view: FleetView) {
+  const cooldown = view.cooldownOf(worker.index);
+  if (cooldown === null) return null;
+  const until = new Date(view.wallMs + cooldown.untilMs - view.nowMs).toISOString();
+  return { reason: cooldown.reason, until };
+}
+
+/** What others run is counted, and not named. */
+function viewLease(
+  lease: Lease,
+  worker: Worker,
+  { view, identity }: { readonly view: FleetView; readonly identity: Identity },
+) {
+  const visible = lease.user === identity.user || seesEverything(identity);
+  return {
+    request_id: visible ? lease.requestId : null,
+    user_id: visible ? lease.user : null,
+    worker_id: worker.id,
+    running_ms: Math.round(view.nowMs - lease.takenAtMs),
+  };
+}
+
+function ageMs(source: string, { snapshot, nowMs }: FleetView): number | null {
+  const seenAtMs = snapshot.sources.find((state) => state.name === source)?.lastSuccessAtMs;
+  return seenAtMs == null ? null : Math.round(nowMs - seenAtMs);
+}

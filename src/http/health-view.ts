@@ -1,0 +1,78 @@
+import { z } from "zod";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
+
+/** The state of process, fleet and monitors. Public, so it names no address and no user. */
+
+const monitorSchema = z.object({
+  name: z.string(),
+  status: z.enum(["ok", "failing", "waiting"]),
+  age_ms: z.number().nullable().describe("Since the last good poll."),
+});
+
+export const healthSchema = z.object({
+  status: z.enum(["healthy", "degraded", "unhealthy"]),
+  reasons: z.array(z.string()).describe("Why it is not healthy."),
+  boot_id: z.string().describe("Changes with every start: jobs of an older one are forgotten."),
+  uptime_ms: z.number(),
+  workers: z.object({
+    up: z.number(),
+    starting: z.number(),
+    down: z.number(),
+    cooling: z.number(),
+  }),
+  gpus: z.number(),
+  monitors: z.array(monitorSchema),
+});
+
+export interface HealthInput {
+  readonly snapshot: FleetSnapshot;
+  readonly isCooling: (workerIndex: number) => boolean;
+  readonly nowMs: number;
+  readonly uptimeMs: number;
+  readonly bootId: string;
+  readonly draining: boolean;
+}
+
+export function viewHealth(input: HealthInput): z.output<typeof healthSchema> {
+  const { snapshot, nowMs } = input;
+  const workers = countWorkers(input);
+  const reasons = reasonsFor(input, workers);
+  const serving = workers.up - workers.cooling > 0 && !input.draining;
+  return {
+    status: serving ? (reasons.length === 0 ? "healthy" : "degraded") : "unhealthy",
+    reasons,
+    boot_id: input.bootId,
+    uptime_ms: input.uptimeMs,
+    workers,
+    gpus: snapshot.gpus.size,
+    monitors: snapshot.sources.map(({ name, failure, lastSuccessAtMs }) => ({
+      name,
+      status: failure !== null ? "failing" : lastSuccessAtMs === null ? "waiting" : "ok",
+      age_ms: lastSuccessAtMs === null ? null : Math.round(nowMs - lastSuccessAtMs),
+    })),
+  };
+}
+
+type WorkerCounts = z.output<typeof healthSchema>["workers"];
+
+function countWorkers({ snapshot, isCooling }: HealthInput): WorkerCounts {
+  const counts = { up: 0, starting: 0, down: 0, cooling: 0 };
+  for (const worker of snapshot.workers) {
+    counts[worker.state] += 1;
+    if (worker.state === "up" && isCooling(worker.index)) counts.cooling += 1;
+  }
+  return counts;
+}
+
+function reasonsFor({ snapshot, draining }: HealthInput, workers: WorkerCounts): string[] {
+  const reasons: string[] = [];
+  if (draining) reasons.push("the router is stopping");
+  if (snapshot.workers.length === 0) reasons.push("no workers are configured");
+  for (const state of ["starting", "down", "cooling"] as const) {
+    if (workers[state] > 0) reasons.push(`${workers[state]} worker(s) ${state}`);
+  }
+  for (const { name, failure } of snapshot.sources) {
+    if (failure !== null) reasons.push(`monitor ${name} fails: routing on what was known`);
+  }
+  return reasons;
+}

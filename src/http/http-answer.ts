@@ -1,0 +1,94 @@
+import type { ServerResponse } from "node:http";
+import type { Answer, AnswerSink, RouteTags } from "../dispatch/answer.ts";
+import { errorBody, RouterError } from "../errors.ts";
+
+/**
+ * A routed answer on its way to the client: written raw, past the framework, because the bytes are
+ * the worker's and must pass as they came.
+ */
+export class HttpAnswer implements AnswerSink {
+  readonly #response: ServerResponse;
+  readonly #requestId: string;
+  #tags: RouteTags | null = null;
+  bytesSent = 0;
+
+  constructor(response: ServerResponse, requestId: string) {
+    this.#response = response;
+    this.#requestId = requestId;
+  }
+
+  /** Of the last attempt; null = none was made. */
+  get tags(): RouteTags | null {
+    return this.#tags;
+  }
+
+  whole(answer: Answer, tags: RouteTags): void {
+    const headers = this.#headers(answer.contentType || "application/json", tags);
+    headers.push("content-length", String(answer.body.length));
+    this.bytesSent = answer.body.length;
+    this.#response.writeHead(answer.status, headers).end(answer.body);
+  }
+
+  begin(head: Pick<Answer, "status" | "contentType">, tags: RouteTags): void {
+    const headers = this.#headers(head.contentType, tags);
+    // Proxies such as nginx would hold events back until their buffer is full.
+    headers.push("x-accel-buffering", "no");
+    this.#response.writeHead(head.status, headers);
+  }
+
+  write(chunk: Buffer): boolean {
+    this.bytesSent += chunk.length;
+    return this.#response.write(chunk);
+  }
+
+  onDrain(resume: () => void): void {
+    this.#response.once("drain", resume);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  /** The blank lines end an event that the worker may have left half-written. */
+  cut(error: RouterError): void {
+    const data = JSON.stringify(errorBody(error, this.#requestId));
+    this.#response.end(`\n\nevent: error\ndata: ${data}\n\n`);
+  }
+
+  refuse(error: RouterError, tags: RouteTags | null): void {
+    const body = Buffer.from(JSON.stringify(errorBody(error, this.#requestId)));
+    const headers = this.#headers("application/json; charset=utf-8", tags);
+    headers.push("content-length", String(body.length));
+    if (error.retryAfterMs !== null) {
+      headers.push("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+    }
+    this.bytesSent = body.length;
+    this.#response.writeHead(error.status, headers).end(body);
+  }
+
+  /** A defect of ours: whatever was begun ends, and the client is not left waiting. */
+  fail(): void {
+    const error = new RouterError("INTERNAL", "the router failed on this request");
+    if (this.#response.headersSent) this.cut(error);
+    else this.refuse(error, this.#tags);
+  }
+
+  #headers(contentType: string, tags: RouteTags | null): string[] {
+    this.#tags = tags;
+    const headers = ["content-type", contentType, "x-request-id", this.#requestId];
+    headers.push("cache-control", "no-store", "x-content-type-options", "nosniff");
+    if (tags === null) return headers;
+    const { worker, attempts, queueMs } = tags;
+    const gpuId = worker.gpuIds[0] ?? worker.id;
+    headers.push("x-gpu-id", headerSafe(gpuId), "x-worker-id", headerSafe(worker.id));
+    headers.push("x-route-attempts", String(attempts), "x-queue-ms", String(queueMs));
+    return headers;
+  }
+}
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+
+/** Ids come from monitors and config files, where other characters are allowed. */
+function headerSafe(id: string): string {
+  return PRINTABLE_ASCII.test(id) ? id : encodeURIComponent(id);
+}

@@ -1,0 +1,37 @@
+import type { RoutedRequest } from "../../dispatch/routed-request.ts";
+import type { Clock } from "../../clock.ts";
+import type { Decision } from "../../routing/explain.ts";
+import { identityOf } from "../auth.ts";
+import type { TimeoutLimits } from "../caller.ts";
+import { routeBodySchema, toRoutedRequest } from "../envelope.ts";
+import { decisionSchema } from "../job-view.ts";
+import type { RouterApp } from "../router-app.ts";
+import { errorResponses, SECURED } from "../schemas.ts";
+
+export interface ExplainRoutesDeps {
+  readonly clock: Clock;
+  readonly timeouts: TimeoutLimits;
+  /** Decides by the very code that routes, and takes nothing. */
+  readonly explainRequest: (request: RoutedRequest) => Decision;
+}
+
+export function explainRoutes(app: RouterApp, deps: ExplainRoutesDeps): void {
+  app.post(
+    "/api/v1/route/explain",
+    {
+      config: { access: "user" },
+      schema: {
+        tags: ["Jobs"],
+        summary: "Where a job would go now, and why; nothing is sent",
+        security: SECURED,
+        body: routeBodySchema,
+        response: { 200: decisionSchema, ...errorResponses(413, 415) },
+      },
+    },
+    (request) => {
+      const { clock, timeouts } = deps;
+      const context = { identity: identityOf(request), requestId: request.id, clock, timeouts };
+      return deps.explainRequest(toRoutedRequest(request.body, context));
+    },
+  );
+}

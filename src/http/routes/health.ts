@@ -1,0 +1,72 @@
+import { z } from "zod";
+import type { CooldownView } from "../../failures/cooldowns.ts";
+import type { FleetSnapshot } from "../../fleet/snapshot.ts";
+import { healthSchema, viewHealth } from "../health-view.ts";
+import type { RouterApp } from "../router-app.ts";
+
+const tags = ["Health"];
+
+export interface HealthRoutesDeps {
+  readonly snapshot: () => FleetSnapshot;
+  readonly cooldowns: CooldownView;
+  readonly nowMs: () => number;
+  readonly uptimeMs: () => number;
+  readonly bootId: string;
+  /** started: the first round of polls is over. */
+  readonly state: { readonly draining: boolean; readonly started: boolean };
+}
+
+export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
+  app.get(
+    "/health",
+    {
+      config: { access: "public" },
+      schema: {
+        tags,
+        summary: "State of process, fleet and monitors; 503 when it can serve nobody",
+        response: { 200: healthSchema, 503: healthSchema },
+      },
+    },
+    (_request, reply) => {
+      const view = viewHealth({
+        snapshot: deps.snapshot(),
+        isCooling: (index) => deps.cooldowns.blocks(index),
+        nowMs: deps.nowMs(),
+        uptimeMs: deps.uptimeMs(),
+        bootId: deps.bootId,
+        draining: deps.state.draining,
+      });
+      void reply.code(view.status === "unhealthy" ? 503 : 200);
+      return view;
+    },
+  );
+  const readySchema = z.object({ ready: z.boolean() });
+  app.get(
+    "/health/ready",
+    {
+      config: { access: "public" },
+      schema: {
+        tags,
+        summary: "Whether to send requests here; fails first when the router stops",
+        response: { 200: readySchema, 503: readySchema },
+      },
+    },
+    (_request, reply) => {
+      const ready = deps.state.started && !deps.state.draining;
+      void reply.code(ready ? 200 : 503);
+      return { ready };
+    },
+  );
+  app.get(
+    "/health/live",
+    {
+      config: { access: "public" },
+      schema: {
+        tags,
+        summary: "200 while the process lives",
+        response: { 200: z.object({ live: z.literal(true) }) },
+      },
+    },
+    () => ({ live: true as const }),
+  );
+}

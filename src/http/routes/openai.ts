@@ -1,0 +1,169 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Clock } from "../../clock.ts";
+import { readBodyFields } from "../../dispatch/request-body.ts";
+import { Abandonment, type RoutedRequest } from "../../dispatch/routed-request.ts";
+import type { RouteEnd, RouteRequest } from "../../dispatch/route-request.ts";
+import { RouterError } from "../../errors.ts";
+import type { FleetSnapshot } from "../../fleet/snapshot.ts";
+import { API_PATHS, type ApiPath } from "../../fleet/worker.ts";
+import { readWishes, type TimeoutLimits } from "../caller.ts";
+import { HttpAnswer } from "../http-answer.ts";
+import { OPENAI_BODIES, WISH_HEADERS } from "../openai-schemas.ts";
+import { errorResponses, SECURED } from "../schemas.ts";
+
+export interface OpenaiRoutesDeps {
+  readonly clock: Clock;
+  readonly timeouts: TimeoutLimits;
+  readonly routeRequest: RouteRequest;
+  readonly snapshot: () => FleetSnapshot;
+  readonly isDraining: () => boolean;
+  readonly onEnd: (request: RoutedRequest, end: RouteEnd) => void;
+  readonly onDefect: (request: RoutedRequest, error: unknown) => void;
+}
+
+/** The hot path: read the body once, route, and leave the answer to the relay. */
+export function openaiRoutes(app: FastifyInstance, deps: OpenaiRoutesDeps): void {
+  // The worker gets the bytes as they came, so nothing but bytes is read here.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
+    done(null, body);
+  });
+  for (const path of API_PATHS) registerPath(app, path, deps);
+  registerModels(app, deps);
+}
+
+function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDeps): void {
+  app.route({
+    method: "POST",
+    url: path,
+    config: { access: "user" },
+    // The schema documents; it does not judge what only the worker understands.
+    validatorCompiler: () => (value: unknown) => ({ value }),
+    schema: {
+      tags: ["OpenAI and Anthropic API"],
+      summary: `${path}, routed to the best worker`,
+      description:
+        "The body goes to the worker unchanged, and its answer comes back unchanged. " +
+        "Response headers tell the way: x-worker-id, x-gpu-id, x-route-attempts, x-queue-ms.",
+      security: SECURED,
+      headers: WISH_HEADERS,
+      body: OPENAI_BODIES[path],
+      response: { 200: z.unknown(), ...errorResponses(404, 413, 415, 422, 502, 503, 504) },
+    },
+    handler: (request, reply) => routeToWorker({ request, reply, path }, deps),
+  });
+}
+
+function routeToWorker(
+  call: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly path: ApiPath },
+  deps: OpenaiRoutesDeps,
+): void {
+  const { request, reply, path } = call;
+  if (deps.isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
+  const routed = readRequest(request, path, deps);
+  reply.hijack();
+  const answer = new HttpAnswer(reply.raw, request.id);
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) routed.abandonment.abandon("client_gone");
+  });
+  deps.routeRequest(routed, answer).then(
+    (end) => deps.onEnd(routed, end),
+    (error: unknown) => {
+      deps.onDefect(routed, error);
+      answer.fail();
+    },
+  );
+}
+
+function readRequest(
+  request: FastifyRequest,
+  path: ApiPath,
+  { clock, timeouts }: OpenaiRoutesDeps,
+): RoutedRequest {
+  if (!Buffer.isBuffer(request.body)) {
+    throw new RouterError("INVALID_REQUEST", "a JSON body is required");
+  }
+  const wishes = readWishes(request, timeouts);
+  const { model, stream } = readBodyFields(request.body);
+  const acceptedAtMs = clock.now();
+  return {
+    id: request.id,
+    user: wishes.user,
+    path,
+    type: "inference",
+    model,
+    band: wishes.band,
+    stream: stream && STREAMING_PATHS.has(path),
+    body: request.body,
+    memoryBytes: null,
+    computeUnits: null,
+    acceptedAtMs,
+    deadlineAtMs: acceptedAtMs + wishes.timeoutMs,
+    abandonment: new Abandonment(),
+  };
+}
+
+/** Elsewhere a `stream` field means nothing, and engines answer JSON. */
+const STREAMING_PATHS: ReadonlySet<ApiPath> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/responses",
+  "/v1/messages",
+]);
+
+const modelSchema = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.number().describe("Start of the router, in seconds since 1970."),
+  owned_by: z.string(),
+});
+
+function registerModels(app: FastifyInstance, { snapshot, clock }: OpenaiRoutesDeps): void {
+  const created = Math.floor(clock.wallMs() / 1000);
+  const describe = (id: string) => ({
+    id,
+    object: "model" as const,
+    created,
+    owned_by: "gpu-request-router",
+  });
+  const tags = ["OpenAI and Anthropic API"];
+  app.get(
+    "/v1/models",
+    {
+      config: { access: "user" },
+      schema: {
+        tags,
+        summary: "Models that some worker serves",
+        security: SECURED,
+        response: {
+          200: z.object({ object: z.literal("list"), data: z.array(modelSchema) }),
+          ...errorResponses(),
+        },
+      },
+    },
+    () => {
+      const names = [...snapshot().workersByModel.keys()].toSorted();
+      return { object: "list", data: names.map(describe) };
+    },
+  );
+  app.get<{ Params: { "*": string } }>(
+    "/v1/models/*",
+    {
+      config: { access: "user" },
+      schema: {
+        tags,
+        summary: "One model; its name may contain slashes",
+        security: SECURED,
+        params: z.object({ "*": z.string().describe("The model's name.") }),
+        response: { 200: modelSchema, ...errorResponses(404) },
+      },
+    },
+    (request) => {
+      const id = request.params["*"];
+      if (snapshot().workersByModel.has(id)) return describe(id);
+      const message = `no worker serves the model ${id.slice(0, 256)}`;
+      throw new RouterError("MODEL_NOT_FOUND", message, { param: "model" });
+    },
+  );
+}

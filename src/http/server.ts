@@ -1,0 +1,108 @@
+import fastify, { LogController } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Leases } from "../admission/leases.ts";
+import type { Clock } from "../clock.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { RouteEnd } from "../dispatch/route-request.ts";
+import type { RoutedRequest } from "../dispatch/routed-request.ts";
+import type { Cooldowns } from "../failures/cooldowns.ts";
+import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { Log } from "../log.ts";
+import type { ExpectedDurations } from "../requests/expected-duration.ts";
+import type { Jobs } from "../requests/jobs.ts";
+import type { JobStore } from "../requests/store.ts";
+import type { TimeoutLimits } from "./caller.ts";
+import { frontDoorOptions, installFrontDoor, type FrontDoor } from "./front-door.ts";
+import type { FleetView } from "./gpu-view.ts";
+import { installDocs, installOpenapi } from "./openapi.ts";
+import type { RouterApp } from "./router-app.ts";
+import { explainRoutes } from "./routes/explain.ts";
+import { gpuRoutes } from "./routes/gpus.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { metricsRoutes, type MetricsRoutesDeps } from "./routes/metrics.ts";
+import { openaiRoutes } from "./routes/openai.ts";
+
+export interface ServerDeps {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly door: Pick<FrontDoor, "keys" | "allowedCidrs" | "trustedProxies" | "bodyLimitMb">;
+  /** Filled in on /docs, in demo mode only. */
+  readonly demoKey: string | null;
+  readonly bootId: string;
+  readonly state: { readonly draining: boolean; readonly started: boolean };
+  readonly timeouts: TimeoutLimits;
+  readonly snapshot: () => FleetSnapshot;
+  readonly leases: Leases;
+  readonly cooldowns: Cooldowns;
+  readonly dispatcher: Dispatcher;
+  readonly jobs: Jobs;
+  readonly store: JobStore;
+  readonly expected: ExpectedDurations;
+  readonly reports: {
+    readonly metrics: MetricsRoutesDeps["prometheus"];
+    readonly users: { rows(): ReturnType<MetricsRoutesDeps["users"]> };
+    readonly requestEnded: (request: RoutedRequest, end: RouteEnd) => void;
+  };
+}
+
+/** The front door: strict checks first, then one file of routes per resource. */
+export async function createServer(deps: ServerDeps): Promise<RouterApp> {
+  const { clock, log } = deps;
+  const door: FrontDoor = { ...deps.door, clock, log, publicPrefixes: ["/docs"] };
+  const app: RouterApp = fastify({
+    ...frontDoorOptions(door),
+    // One line per request is written when it ends; the framework's own two would double it.
+    logController: new LogController({ disableRequestLogging: true }),
+  }).withTypeProvider();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await installFrontDoor(app, door);
+  await installOpenapi(app, deps.version);
+  await app.register(async (scope: RouterApp) => registerRoutes(scope, deps));
+  await installDocs(app, deps.demoKey);
+  return app;
+}
+
+async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
+  const { clock, log, timeouts, state, dispatcher, reports, snapshot } = deps;
+  const isDraining = (): boolean => state.draining;
+  const startedAtMs = clock.now();
+  const uptimeMs = (): number => Math.round(clock.now() - startedAtMs);
+  const fleetView = (): FleetView => viewFleet(deps);
+  healthRoutes(app, { ...deps, uptimeMs, nowMs: () => clock.now() });
+  jobRoutes(app, { ...deps, isDraining });
+  explainRoutes(app, { clock, timeouts, explainRequest: dispatcher.explainRequest });
+  gpuRoutes(app, fleetView);
+  metricsRoutes(app, {
+    prometheus: reports.metrics,
+    users: () => reports.users.rows(),
+    fleetView,
+    openLeases: () => deps.leases.openCount,
+    uptimeMs,
+  });
+  await app.register(async (scope) =>
+    openaiRoutes(scope, {
+      clock,
+      timeouts,
+      routeRequest: dispatcher.routeRequest,
+      snapshot,
+      isDraining,
+      onEnd: reports.requestEnded,
+      onDefect: ({ id }, err) => log.error({ requestId: id, err }, "routing failed"),
+    }),
+  );
+}
+
+function viewFleet({ clock, snapshot, leases, cooldowns }: ServerDeps): FleetView {
+  return {
+    nowMs: clock.now(),
+    wallMs: clock.wallMs(),
+    snapshot: snapshot(),
+    ownLeases: (index) => leases.own(index),
+    openOn: (index) => leases.openOn(index),
+    cooldownOf: (index) => cooldowns.describe(index),
+    errorRateOf: (index) => cooldowns.errorRate(index),
+  };
+}

@@ -1,0 +1,43 @@
+import type { FastifySchemaValidationError } from "fastify";
+import { RouterError } from "../errors.ts";
+
+interface InvalidInput {
+  readonly validation: readonly FastifySchemaValidationError[];
+  /** Which part of the request: body, querystring, params or headers. */
+  readonly validationContext?: string;
+}
+
+/** What is wrong with the first bad field, in words that need no knowledge of the schema library. */
+export function explainInvalid({ validation, validationContext }: InvalidInput): RouterError {
+  const [issue] = validation;
+  const whole = validationContext === undefined ? "body" : validationContext;
+  if (!issue) return new RouterError("INVALID_REQUEST", `the ${whole} is not valid`);
+  const path = issue.instancePath.split("/").filter((part) => part !== "");
+  if (issue.keyword === "unrecognized_keys") return unknownFields(issue, path);
+  const param = path.length === 0 ? whole : path.join(".");
+  return new RouterError("INVALID_REQUEST", `${param} ${complaint(issue)}`, { param });
+}
+
+function unknownFields(issue: FastifySchemaValidationError, path: readonly string[]): RouterError {
+  const { keys } = issue.params;
+  const names = (Array.isArray(keys) ? keys : []).map((key) => [...path, String(key)].join("."));
+  const message = `unknown field${names.length === 1 ? "" : "s"}: ${names.join(", ")}`;
+  return new RouterError(
+    "INVALID_REQUEST",
+    message,
+    names[0] === undefined ? {} : { param: names[0] },
+  );
+}
+
+function complaint(issue: FastifySchemaValidationError): string {
+  const text = issue.message ?? "is not valid";
+  if (issue.keyword !== "invalid_type") return `is not valid: ${lowerFirst(text)}`;
+  const { expected } = issue.params;
+  return text.endsWith("received undefined")
+    ? `is missing: send a value of type ${String(expected)}`
+    : `has the wrong type: ${lowerFirst(text.replace(/^Invalid input: /, ""))}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
