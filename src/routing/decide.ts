@@ -1,8 +1,9 @@
 import type { Worker } from "../fleet/worker.ts";
-import { eligibleInSnapshot, momentFilters } from "./eligible.ts";
-import { foreignLoad, modelLoadCost } from "./load.ts";
+import { foreignLoad } from "./load.ts";
 import type { Random } from "./random.ts";
-import type { Candidate, Pool, RoutingRequest, RoutingView, Strategy } from "./stages.ts";
+import { clampScore } from "./scores.ts";
+import { settle, type SettledWorker } from "./settled.ts";
+import type { Candidate, Filter, Pool, RoutingRequest, RoutingView, Strategy } from "./stages.ts";
 
 /** Above this many, a decision scores a random sample, so that its cost has a bound. */
 export const MAX_CANDIDATES = 64;
@@ -23,40 +24,38 @@ export interface Choice {
 
 /** Filters, then scorers, then the picker. Never throws for "nobody", never waits. */
 export function decide({ strategy, request, view, random }: Question): Choice {
-  const eligible = eligibleInSnapshot(strategy, request, view);
-  const filters = momentFilters(strategy);
+  const { workers, filters, scorers } = settle(strategy, request, view);
   const candidates: Candidate[] = [];
-  const { start, stride } = walk(eligible.length, random);
-  for (let i = 0; i < eligible.length && candidates.length < MAX_CANDIDATES; i++) {
-    const worker = eligible[(start + i * stride) % eligible.length]!;
-    if (filters.every((filter) => filter.passes(worker, request, view))) {
-      candidates.push(measure(worker, request, view));
+  const { start, stride } = walk(workers.length, random);
+  for (let i = 0; i < workers.length && candidates.length < MAX_CANDIDATES; i++) {
+    const settled = workers[(start + i * stride) % workers.length]!;
+    if (passesAll(filters, settled.worker, { request, view })) {
+      candidates.push(measure(settled, view));
     }
   }
   const pool = createPool(candidates, request, view);
   if (candidates.length === 0) return { worker: null, pool };
-  for (const candidate of candidates) candidate.score = weightedScore(strategy, candidate, pool);
+  for (const candidate of candidates) {
+    for (const { scorer, weight } of scorers) {
+      candidate.score += weight * clampScore(scorer.score(candidate, pool));
+    }
+  }
   return { worker: strategy.picker.pick(pool, random).worker, pool };
 }
 
-/** Scores are clamped here, so that no scorer can shout down the others; NaN counts as 0. */
-export function clampScore(score: number): number {
-  return score > 0 ? Math.min(1, score) : 0;
+function passesAll(
+  filters: readonly Filter[],
+  worker: Worker,
+  { request, view }: { readonly request: RoutingRequest; readonly view: RoutingView },
+): boolean {
+  for (const filter of filters) if (!filter.passes(worker, request, view)) return false;
+  return true;
 }
 
-function weightedScore(strategy: Strategy, candidate: Candidate, pool: Pool): number {
-  let total = 0;
-  for (const { scorer, weight } of strategy.scorers) {
-    total += weight * clampScore(scorer.score(candidate, pool));
-  }
-  return total;
-}
-
-function measure(worker: Worker, request: RoutingRequest, view: RoutingView): Candidate {
+/** The score begins with what is settled; the scorers of the moment add theirs. */
+function measure({ worker, speed, loadCost, score }: SettledWorker, view: RoutingView): Candidate {
   const n = view.leases.own(worker.index) + foreignLoad(worker, view);
-  const speed = view.snapshot.speeds.of(worker.index, request.model);
-  const cost = (n + 1) / speed + modelLoadCost(worker, request.model);
-  return { worker, n, speed, cost, score: 0 };
+  return { worker, n, speed, cost: (n + 1) / speed + loadCost, score };
 }
 
 function createPool(

@@ -1,5 +1,6 @@
 import type { Worker } from "../fleet/worker.ts";
-import { clampScore, type Choice, type Question } from "./decide.ts";
+import type { Choice, Question } from "./decide.ts";
+import { clampScore } from "./scores.ts";
 import type { Rejection } from "./stages.ts";
 
 /** Why a request went where it went, and why not elsewhere. The shape is the API's. */
@@ -10,7 +11,7 @@ export interface Decision {
   readonly candidates: CandidateReport[];
 }
 
-export interface CandidateReport {
+interface CandidateReport {
   readonly worker_id: string;
   readonly gpu_ids: string[];
   /** Weighted sum of `scores`, 0..1; null where a filter rejected it. */

@@ -2,7 +2,7 @@ import { RouterError } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { Question } from "./decide.ts";
 import { firstRejection } from "./explain.ts";
-import type { Rejection } from "./stages.ts";
+import type { Rejection, RoutingView } from "./stages.ts";
 
 const WORKERS_NAMED = 5;
 const MODELS_NAMED = 10;
@@ -27,7 +27,7 @@ export function nobodyError(question: Question): RouterError {
     return new RouterError("QUEUE_FULL", message, { retryAfterMs: SLOT_RETRY_AFTER_MS });
   }
   const message = `no worker can take ${request.model} now: ${reasons}`;
-  return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: retryAfterMs(question) });
+  return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: retryAfterMs(forNow, view) });
 }
 
 type WorkerRejection = Rejection & { readonly filter: string; readonly worker: Worker };
@@ -55,11 +55,11 @@ function listReasons(rejections: readonly WorkerRejection[]): string {
 const SLOT_RETRY_AFTER_MS = 1000;
 const RETRY_AFTER_MS = 5000;
 
-/** The end of the cooldown that ends first, if cooldowns are all that is in the way. */
-function retryAfterMs({ view }: Question): number {
-  const ends = view.snapshot.workers.flatMap((worker) => {
-    const cooldown = view.cooldowns.describe(worker.index);
-    return cooldown ? [Math.max(0, cooldown.untilMs - view.nowMs)] : [];
+/** Until the first of them may be usable: cooldowns say when they end, the others are asked again. */
+function retryAfterMs(rejections: readonly WorkerRejection[], view: RoutingView): number {
+  const waits = rejections.map(({ filter, worker }) => {
+    if (filter !== "cooldown") return RETRY_AFTER_MS;
+    return (view.cooldowns.describe(worker.index)?.untilMs ?? 0) - view.nowMs;
   });
-  return ends.length === view.snapshot.workers.length ? Math.min(...ends) : RETRY_AFTER_MS;
+  return Math.max(SLOT_RETRY_AFTER_MS, Math.min(...waits));
 }

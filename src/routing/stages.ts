@@ -81,6 +81,12 @@ export interface Pool {
 
 export interface Scorer {
   readonly name: string;
+  /**
+   * snapshot: the score of a worker changes only with the snapshot, so it is computed once for each;
+   * it may look at the worker, its speed and the view's settings, and at nothing else.
+   * moment: it depends on what runs now, on the other candidates or on the request.
+   */
+  readonly scope: "snapshot" | "moment";
   /** Scores lie in 0..1; 1 is best. The framework clamps; NaN counts as 0. */
   score(candidate: Candidate, pool: Pool): number;
 }

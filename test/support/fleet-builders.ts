@@ -84,7 +84,7 @@ export function keepingLog(): { readonly log: Log; readonly lines: LogLine[] } {
   const keep =
     (level: keyof Log): LogFn =>
     (fields, message) =>
-      void lines.push({ level, message, fields });
+      void lines.push({ level, message, fields: { ...fields } });
   const log = {
     debug: keep("debug"),
     info: keep("info"),

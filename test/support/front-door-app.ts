@@ -30,7 +30,7 @@ export function captureLog(lines: LogLine[]): Log {
   const at =
     (level: string): LogFn =>
     (fields, message) => {
-      lines.push({ level, fields, message });
+      lines.push({ level, fields: { ...fields }, message });
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

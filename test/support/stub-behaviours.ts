@@ -129,6 +129,14 @@ export const truncated: Behaviour = async ({ response, cut }) => {
   cut();
 };
 
+/** These bytes as the whole answer, with headers and all; then the connection ends, or stays open. */
+export function rawAnswer(bytes: string | Buffer, { thenClose = true } = {}): Behaviour {
+  return async ({ response, cut }) => {
+    await new Promise<void>((resolve) => response.socket?.write(bytes, () => resolve()));
+    if (thenClose) cut();
+  };
+}
+
 export function chatCompletion(text = "hello from the stub", completionTokens = 4): object {
   return {
     id: "chatcmpl-stub",

@@ -6,6 +6,8 @@ export interface StubServer {
   readonly url: string;
   readonly port: number;
   readonly openConnections: number;
+  /** What is open stays open; new connections are refused. */
+  stopListening(): void;
   /** Destroys every socket; the port refuses connections from then on. */
   close(): Promise<void>;
 }
@@ -29,6 +31,7 @@ export async function listenOnLoopback(port: number, handle: RequestListener): P
     get openConnections() {
       return sockets.size;
     },
+    stopListening: () => void server.close(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

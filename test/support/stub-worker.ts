@@ -38,6 +38,7 @@ export class StubWorker {
 
   #server: StubServer | null = null;
   #closing = false;
+  #open = 0;
   #always: Behaviour;
   readonly #next: Behaviour[] = [];
   readonly #requests = new Arrivals<StubRequest>();
@@ -66,6 +67,11 @@ export class StubWorker {
 
   get openConnections(): number {
     return this.#listening().openConnections;
+  }
+
+  /** Requests that came and are neither answered nor abandoned. */
+  get openRequests(): number {
+    return this.#open;
   }
 
   /** POSTs whose body came whole, in order. */
@@ -111,6 +117,11 @@ export class StubWorker {
     return this.#aborts.next();
   }
 
+  /** Refuses new connections, and goes on with what it has: a server that is dying. */
+  stopListening(): void {
+    this.#listening().stopListening();
+  }
+
   /** Destroys every socket: what was being answered fails, and does not count as aborted. */
   close(): Promise<void> {
     this.#closing = true;
@@ -125,7 +136,9 @@ export class StubWorker {
   async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     let request: StubRequest | null = null;
     let cutByUs = false;
+    this.#open += 1;
     response.once("close", () => {
+      this.#open -= 1;
       const byUs = cutByUs || this.#closing;
       if (!response.writableFinished && !byUs) this.#aborts.add(request);
     });

@@ -1,3 +1,4 @@
+import type { Gpu } from "../../fleet/gpu.ts";
 import type { Worker } from "../../fleet/worker.ts";
 import { mustLoadModel } from "../load.ts";
 import type { Filter, RoutingRequest, RoutingView } from "../stages.ts";
@@ -15,8 +16,8 @@ export const memory: Filter = {
   scope: "moment",
   passes(worker, request, view) {
     const needed = neededBytes(worker, request);
-    if (needed === 0 || worker.gpus.length === 0) return true;
-    const total = sumKnown(worker.gpus.map((gpu) => gpu.memoryTotalBytes));
+    if (needed === 0) return true;
+    const total = totalBytes(worker);
     if (total !== null && total < needed) return false;
     if (!allocates(worker, request)) return true;
     const free = freeBytes(worker, view);
@@ -24,8 +25,8 @@ export const memory: Filter = {
   },
   reject(worker, request, view) {
     const needed = neededBytes(worker, request);
-    const total = sumKnown(worker.gpus.map((gpu) => gpu.memoryTotalBytes)) ?? 0;
-    if (total < needed) {
+    const total = totalBytes(worker);
+    if (total !== null && total < needed) {
       return { reason: `has ${mib(total)} MB in all, ${mib(needed)} MB needed`, permanent: true };
     }
     const free = Math.max(0, freeBytes(worker, view) ?? 0);
@@ -49,8 +50,12 @@ function allocates(worker: Worker, request: MemoryRequest): boolean {
   return !worker.preallocatesMemory && mustLoadModel(worker, request.model);
 }
 
+function totalBytes(worker: Worker): number | null {
+  return sumKnown(worker, (gpu) => gpu.memoryTotalBytes);
+}
+
 function freeBytes(worker: Worker, view: RoutingView): number | null {
-  const free = sumKnown(worker.gpus.map((gpu) => gpu.memoryFreeBytes));
+  const free = sumKnown(worker, (gpu) => gpu.memoryFreeBytes);
   if (free === null) return null;
   const seenAtMs = Math.min(...worker.gpus.map((gpu) => sourceSeenAtMs(view, gpu.source)));
   return free - view.leases.promisedBytes(worker.placement, seenAtMs);
@@ -61,9 +66,11 @@ function sourceSeenAtMs(view: RoutingView, name: string): number {
 }
 
 /** null when any is unknown: a partial sum would reject workers that fit. */
-function sumKnown(values: readonly (number | null)[]): number | null {
+function sumKnown(worker: Worker, read: (gpu: Gpu) => number | null): number | null {
+  if (worker.gpus.length === 0 || worker.gpus.length < worker.gpuIds.length) return null;
   let total = 0;
-  for (const value of values) {
+  for (const gpu of worker.gpus) {
+    const value = read(gpu);
     if (value === null) return null;
     total += value;
   }

@@ -12,7 +12,7 @@ export const servesModel: Filter = {
     worker.modelsKnown
       ? { reason: `does not serve ${model}; ${servesInstead(worker)}`, permanent: true }
       : {
-          reason: `its models are not known yet: ${worker.stateReason ?? "not asked yet"}`,
+          reason: `starting, its models are not known yet: ${worker.stateReason ?? "not asked yet"}`,
           permanent: false,
         },
 };

@@ -10,6 +10,7 @@ const WARNING_SCORE = 0.5;
 /** Headroom of temperature, power and errors; the worst figure of the worst of the worker's GPUs. */
 export const health: Scorer = {
   name: "health",
+  scope: "snapshot",
   score({ worker }, { view }) {
     let worst = 1;
     for (const gpu of worker.gpus) worst = Math.min(worst, gpuHealth(gpu, view.maxTemperatureC));

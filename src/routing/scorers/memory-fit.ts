@@ -7,6 +7,7 @@ import type { Scorer } from "../stages.ts";
  */
 export const memoryFit: Scorer = {
   name: "memory_fit",
+  scope: "moment",
   score({ worker }, { request }) {
     const needed = request.memoryBytes ?? worker.models.get(request.model)?.memoryBytes ?? 0;
     const room = roomOf(worker);
@@ -16,6 +17,7 @@ export const memoryFit: Scorer = {
 };
 
 function roomOf(worker: Worker): { freeBytes: number; totalBytes: number } | null {
+  if (worker.gpus.length < worker.gpuIds.length) return null;
   let freeBytes = 0;
   let totalBytes = 0;
   for (const gpu of worker.gpus) {

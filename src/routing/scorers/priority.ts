@@ -7,6 +7,7 @@ import type { Scorer } from "../stages.ts";
  */
 export const priority: Scorer = {
   name: "priority",
+  scope: "moment",
   score(candidate, pool) {
     const urgency = (pool.request.band - 1) / 4;
     return 1 - Math.abs(urgency - candidate.speed / pool.highestSpeed);

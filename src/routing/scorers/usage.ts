@@ -7,5 +7,6 @@ import type { Scorer } from "../stages.ts";
  */
 export const usage: Scorer = {
   name: "usage",
+  scope: "moment",
   score: (candidate, pool) => pool.lowestCost / candidate.cost,
 };
