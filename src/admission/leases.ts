@@ -31,7 +31,9 @@ export interface LeaseCounts {
 export class Leases implements LeaseCounts {
   readonly #clock: Clock;
   #counts = new Uint32Array(64);
-  readonly #open = new Map<Lease, Worker>();
+  readonly #open = new Set<Lease>();
+  /** Placements of those leases that promise memory: few, so that summing them is cheap. */
+  readonly #promising = new Map<Lease, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -49,7 +51,8 @@ export class Leases implements LeaseCounts {
       memoryBytes: request.memoryBytes,
       release: () => this.#release(lease),
     };
-    this.#open.set(lease, worker);
+    this.#open.add(lease);
+    if (lease.memoryBytes > 0) this.#promising.set(lease, worker.placement);
     return lease;
   }
 
@@ -59,8 +62,8 @@ export class Leases implements LeaseCounts {
 
   promisedBytes(placement: number, sinceMs: number): number {
     let bytes = 0;
-    for (const [lease, worker] of this.#open) {
-      if (worker.placement === placement && lease.takenAtMs >= sinceMs) bytes += lease.memoryBytes;
+    for (const [lease, on] of this.#promising) {
+      if (on === placement && lease.takenAtMs >= sinceMs) bytes += lease.memoryBytes;
     }
     return bytes;
   }
@@ -71,11 +74,12 @@ export class Leases implements LeaseCounts {
   }
 
   openOn(workerIndex: number): Lease[] {
-    return [...this.#open.keys()].filter((lease) => lease.workerIndex === workerIndex);
+    return [...this.#open].filter((lease) => lease.workerIndex === workerIndex);
   }
 
   #release(lease: Lease): void {
     if (!this.#open.delete(lease)) return;
+    this.#promising.delete(lease);
     this.#counts[lease.workerIndex] = this.own(lease.workerIndex) - 1;
   }
 

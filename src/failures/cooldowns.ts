@@ -52,8 +52,8 @@ const BUCKET_MS = WINDOW_MS / BUCKETS;
 export const MIN_REQUESTS = 20;
 /** 99.5 % one-sided: a worker with a true share at the threshold is hardly ever taken out. */
 const WILSON_Z = 2.58;
-export const FAILURES_IN_A_ROW = 5;
-export const CONNECTION_FAILURES_IN_A_ROW = 3;
+const FAILURES_IN_A_ROW = 5;
+const CONNECTION_FAILURES_IN_A_ROW = 3;
 const PROBE_SUCCESSES = 2;
 
 class WorkerHistory {
@@ -78,12 +78,22 @@ class WorkerHistory {
     return bucket % BUCKETS;
   }
 
-  reset(): void {
+  /** The counts stay: they are still the truth about the last minute. */
+  cool(cooldown: Cooldown): void {
+    this.#restart(cooldown);
+  }
+
+  /** What was counted before must not take it out again. */
+  recover(): void {
     this.successes.fill(0);
     this.failures.fill(0);
+    this.#restart(null);
+  }
+
+  #restart(cooldown: Cooldown | null): void {
     this.inARow = 0;
     this.connectionInARow = 0;
-    this.cooldown = null;
+    this.cooldown = cooldown;
     this.probeInFlight = false;
     this.probeSuccesses = 0;
   }
@@ -146,7 +156,7 @@ export class Cooldowns implements CooldownView {
     history.probeSuccesses += 1;
     if (history.probeSuccesses < PROBE_SUCCESSES) return;
     const { reason, untilMs } = history.cooldown;
-    history.reset();
+    history.recover();
     this.#options.onChange({ workerIndex, kind: "recovered", reason, untilMs });
   }
 
@@ -161,8 +171,7 @@ export class Cooldowns implements CooldownView {
     const reason = this.#reasonToCool(history, end.failure);
     if (reason === null) return;
     const untilMs = this.#options.clock.now() + this.#options.cooldownMs;
-    history.reset();
-    history.cooldown = { reason, untilMs };
+    history.cool({ reason, untilMs });
     this.#options.onChange({ workerIndex, kind: "cooling", reason, untilMs });
   }
 

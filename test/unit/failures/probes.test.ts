@@ -1,0 +1,124 @@
+import { describe, expect, test } from "vitest";
+import { COOLDOWN_MS, createTrial } from "./cooldown-setup.ts";
+
+/** Worker 0 has cooled for its whole time: its probe is due. */
+function createDue() {
+  const trial = createTrial();
+  trial.tries("failure", 5);
+  trial.clock.advance(COOLDOWN_MS);
+  return trial;
+}
+
+describe("a cooldown", () => {
+  test("lasts its whole time, and not longer", () => {
+    const { clock, cooldowns, tries } = createTrial();
+    tries("failure", 5);
+    clock.advance(COOLDOWN_MS - 1);
+    expect(cooldowns.blocks(0)).toBe(true);
+    clock.advance(1);
+    expect(cooldowns.blocks(0)).toBe(false);
+    expect(cooldowns.describe(0)).not.toBeNull();
+  });
+
+  test("is neither lengthened nor shortened by requests that were sent before it", () => {
+    const { clock, cooldowns, send, tries, changes } = createTrial();
+    const sentBefore = Array.from({ length: 12 }, () => send());
+    tries("failure", 5);
+    clock.advance(1000);
+    for (const end of sentBefore.slice(0, 6)) end("failure");
+    for (const end of sentBefore.slice(6)) end("success");
+    expect(changes).toHaveLength(1);
+    expect(cooldowns.describe(0)?.untilMs).toBe(COOLDOWN_MS);
+    clock.advance(COOLDOWN_MS);
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+});
+
+describe("a probe", () => {
+  test("is the only request that a worker gets until it ends", () => {
+    const { cooldowns, send } = createDue();
+    expect(cooldowns.blocks(0)).toBe(false);
+    const end = send();
+    expect(cooldowns.blocks(0)).toBe(true);
+    end("success");
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+
+  test("that succeeds twice brings the worker back", () => {
+    const { cooldowns, tries, changes } = createDue();
+    tries("success", 1);
+    expect(cooldowns.describe(0)).not.toBeNull();
+    tries("success", 1);
+    expect(cooldowns.describe(0)).toBeNull();
+    expect(changes.at(-1)).toMatchObject({ workerIndex: 0, kind: "recovered" });
+    expect(cooldowns.began(0)).toBe(false);
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+
+  test("that fails cools the worker again for the whole time", () => {
+    const { clock, cooldowns, tries, changes } = createDue();
+    tries("success", 1);
+    tries("failure", 1);
+    expect(cooldowns.blocks(0)).toBe(true);
+    expect(changes.at(-1)).toEqual({
+      workerIndex: 0,
+      kind: "cooling",
+      reason: "probe failed: it broke",
+      untilMs: 2 * COOLDOWN_MS,
+    });
+    clock.advance(COOLDOWN_MS);
+    tries("success", 1);
+    expect(cooldowns.describe(0)).not.toBeNull();
+    tries("success", 1);
+    expect(cooldowns.describe(0)).toBeNull();
+  });
+
+  test("whose end says nothing makes room for the next one", () => {
+    const { cooldowns, send, tries } = createDue();
+    const end = send();
+    end("neutral");
+    expect(cooldowns.blocks(0)).toBe(false);
+    expect(cooldowns.describe(0)).not.toBeNull();
+    tries("success", 2);
+    expect(cooldowns.describe(0)).toBeNull();
+  });
+
+  test("is not ended by requests that were sent before the cooldown", () => {
+    const { clock, cooldowns, send, tries } = createTrial();
+    const [one, other] = [send(), send()];
+    tries("failure", 5);
+    clock.advance(COOLDOWN_MS);
+    const end = send();
+    one("success");
+    other("failure");
+    expect(cooldowns.blocks(0)).toBe(true);
+    end("success");
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+});
+
+test("a worker that came back is judged anew", () => {
+  const { cooldowns, tries } = createDue();
+  tries("success", 2);
+  expect(cooldowns.errorRate(0)).toBe(0);
+  tries("failure", 4);
+  tries("success", 1);
+  expect(cooldowns.blocks(0)).toBe(false);
+  tries("failure", 5);
+  expect(cooldowns.blocks(0)).toBe(true);
+});
+
+test("failures of before a short cooldown do not count after it", () => {
+  const { cooldowns, tries, clock } = createTrial({ cooldownMs: 1000 });
+  for (let round = 0; round < 6; round++) {
+    tries("failure", 2);
+    tries("success", 1);
+  }
+  tries("failure", 5);
+  clock.advance(1000);
+  tries("success", 2);
+  expect(cooldowns.describe(0)).toBeNull();
+  tries("success", 19);
+  tries("failure", 1);
+  expect(cooldowns.blocks(0)).toBe(false);
+});
