@@ -1,5 +1,5 @@
 /** What a part may say about itself. Fixed lowercase message, data in the fields, never a secret. */
-export type LogFn = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+export type LogFn = (fields: object, message: string) => void;
 
 /** Handed in by app.ts, so that nothing below it knows the logging library. */
 export interface Log {

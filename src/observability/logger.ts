@@ -1,5 +1,7 @@
 import pino from "pino";
+import { sleep, type Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { censor } from "./censor.ts";
 
 export interface LoggerOptions {
   readonly level: string;
@@ -9,12 +11,18 @@ export interface LoggerOptions {
 
 export interface Logger {
   readonly log: Log;
-  /** Writes what is buffered, at exit. */
-  flush(): void;
+  /** Writes what is buffered and ends, whether or not anybody reads it. The last call, at exit. */
+  close(clock: Clock): Promise<void>;
 }
 
 /** A reader that is slow or gone may cost log lines, never memory without end. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
+/** Lines of a busy moment leave in one write: a write each costs more than making the line. */
+const WRITE_BYTES = 8 * 1024;
+/** A line waits no longer than this. */
+const FLUSH_MS = 200;
+/** Longest wait for a slow reader at exit. */
+const CLOSE_MS = 1000;
 
 /** One JSON line per event, written without blocking the loop. */
 export function createLogger({ level, destination }: LoggerOptions): Logger {
@@ -22,10 +30,12 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
     dest: destination,
     sync: false,
     maxLength: BUFFER_BYTES_MAX,
+    minLength: WRITE_BYTES,
+    periodicFlush: FLUSH_MS,
   });
   // A closed pipe must not end the process: requests matter more than their log.
   stream.on("error", () => {});
-  const logger = pino({ level, base: null, redact: SECRETS }, stream);
+  const logger = pino({ level, base: null, formatters: { log: censor } }, stream);
   return {
     log: {
       debug: (fields, message) => logger.debug(fields, message),
@@ -33,18 +43,12 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
       warn: (fields, message) => logger.warn(fields, message),
       error: (fields, message) => logger.error(fields, message),
     },
-    flush() {
-      try {
-        stream.flushSync();
-      } catch {
-        // Not open yet, or closed already: there is nobody left to tell.
-      }
+    async close(clock) {
+      // Not flushSync(), which tries for ever where the reader is gone, as in `npm start | tee log`
+      // after a Ctrl-C; nor may the stream do so by itself at exit, hence destroy().
+      const flushed = new Promise<void>((resolve) => stream.flush(() => resolve()));
+      await Promise.race([flushed, sleep(clock, CLOSE_MS)]);
+      stream.destroy();
     },
   };
 }
-
-/** No part logs these; should one ever, the value stays out. */
-const SECRETS = {
-  paths: ["authorization", "*.authorization", "apiKey", "*.apiKey", "key", "*.key", "token"],
-  censor: "[redacted]",
-};

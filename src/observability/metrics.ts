@@ -1,8 +1,9 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { RequestReport } from "../dispatch/request-report.ts";
 import type { AttemptRecord } from "../dispatch/route-request.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
+import { createCounter, createHistogram } from "./tallies.ts";
 
 /** Every metric of the router, in one file. Labels have bounded values: never a user or a raw model. */
 
@@ -33,78 +34,53 @@ export function createMetrics(view: MetricsView): Metrics {
   registerGauges(registry, view);
   return {
     requestEnded({ path, status, totalMs, firstByteMs, promptTokens, completionTokens }) {
-      live.requests(path, String(status)).inc();
-      live.duration(path).observe(totalMs / 1000);
-      if (firstByteMs !== null) live.firstByte(path).observe(firstByteMs / 1000);
-      if (promptTokens !== null) live.tokens("prompt").inc(promptTokens);
-      if (completionTokens !== null) live.tokens("completion").inc(completionTokens);
+      live.requests(1, path, String(status));
+      live.duration(totalMs / 1000, path);
+      if (firstByteMs !== null) live.firstByte(firstByteMs / 1000, path);
+      if (promptTokens !== null) live.tokens(promptTokens, "prompt");
+      if (completionTokens !== null) live.tokens(completionTokens, "completion");
     },
-    attemptEnded: (record) => live.attempts(record.worker.id, record.class).inc(),
-    decided: (strategy, found) => live.decisions(strategy, found ? "chosen" : "nobody").inc(),
+    attemptEnded: (record) => live.attempts(1, record.worker.id, record.class),
+    decided: (strategy, found) => live.decisions(1, strategy, found ? "chosen" : "nobody"),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
 function createLiveMetrics(registry: Registry) {
-  const registers = [registry];
-  const requests = new Counter({
-    name: "router_requests_total",
-    help: "Routed requests that ended, by API path and HTTP status (499 = the client had gone).",
-    labelNames: ["path", "status"],
-    registers,
-  });
-  const duration = new Histogram({
-    name: "router_request_duration_seconds",
-    help: "From the acceptance of a request to the end of its answer.",
-    labelNames: ["path"],
-    buckets: SECONDS,
-    registers,
-  });
-  const firstByte = new Histogram({
-    name: "router_first_byte_seconds",
-    help: "From the acceptance of a request to the first body byte from the worker.",
-    labelNames: ["path"],
-    buckets: SECONDS,
-    registers,
-  });
-  const attempts = new Counter({
-    name: "router_attempts_total",
-    help: "Tries on workers, by how they count: success, neutral, failure, connection.",
-    labelNames: ["worker_id", "class"],
-    registers,
-  });
-  const decisions = new Counter({
-    name: "router_decisions_total",
-    help: "Routing decisions, by strategy and whether a worker was found.",
-    labelNames: ["strategy", "outcome"],
-    registers,
-  });
-  const tokens = new Counter({
-    name: "router_tokens_total",
-    help: "Tokens as workers reported them (streams without a report: their events).",
-    labelNames: ["kind"],
-    registers,
-  });
   return {
-    requests: cached((path, status) => requests.labels(path, status)),
-    duration: cached((path) => duration.labels(path)),
-    firstByte: cached((path) => firstByte.labels(path)),
-    attempts: cached((workerId, outcome) => attempts.labels(workerId, outcome)),
-    decisions: cached((strategy, outcome) => decisions.labels(strategy, outcome)),
-    tokens: cached((kind) => tokens.labels(kind)),
-  };
-}
-
-/** Resolving labels costs more than counting; each combination is resolved once. */
-function cached<Child>(resolve: (a: string, b: string) => Child): (a: string, b?: string) => Child {
-  const children = new Map<string, Map<string, Child>>();
-  return (a, b = "") => {
-    let row = children.get(a);
-    if (!row) children.set(a, (row = new Map<string, Child>()));
-    let child = row.get(b);
-    if (!child) row.set(b, (child = resolve(a, b)));
-    return child;
+    requests: createCounter(registry, {
+      name: "router_requests_total",
+      help: "Routed requests that ended, by API path and HTTP status (499 = the client had gone).",
+      labels: ["path", "status"],
+    }),
+    duration: createHistogram(registry, {
+      name: "router_request_duration_seconds",
+      help: "From the acceptance of a request to the end of its answer.",
+      label: "path",
+      buckets: SECONDS,
+    }),
+    firstByte: createHistogram(registry, {
+      name: "router_first_byte_seconds",
+      help: "From the acceptance of a request to the first body byte from the worker.",
+      label: "path",
+      buckets: SECONDS,
+    }),
+    attempts: createCounter(registry, {
+      name: "router_attempts_total",
+      help: "Tries on workers, by how they count: success, neutral, failure, connection.",
+      labels: ["worker_id", "class"],
+    }),
+    decisions: createCounter(registry, {
+      name: "router_decisions_total",
+      help: "Routing decisions, by strategy and whether a worker was found.",
+      labels: ["strategy", "outcome"],
+    }),
+    tokens: createCounter(registry, {
+      name: "router_tokens_total",
+      help: "Tokens as workers reported them (streams without a report: their events).",
+      labels: ["kind"],
+    }),
   };
 }
 

@@ -1,0 +1,33 @@
+/**
+ * No part logs a secret; should one ever, its value stays out. Pino's own redaction takes its paths
+ * apart for every line, and costs as much as the rest of the line.
+ */
+const SECRET_NAMES: ReadonlySet<string> = new Set([
+  "authorization",
+  "apiKey",
+  "api_key",
+  "key",
+  "password",
+  "secret",
+  "token",
+]);
+
+type Fields = Record<string, unknown>;
+
+/** The fields with every value of a secret's name replaced, at any depth of plain objects. */
+export function censor(fields: Fields): Fields {
+  let censored = fields;
+  for (const name in fields) {
+    const value = fields[name];
+    const replaced = SECRET_NAMES.has(name) ? "[redacted]" : inside(value);
+    if (replaced === value) continue;
+    if (censored === fields) censored = { ...fields };
+    censored[name] = replaced;
+  }
+  return censored;
+}
+
+function inside(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.getPrototypeOf(value) === Object.prototype ? censor(value as Fields) : value;
+}

@@ -1,0 +1,99 @@
+import autocannon from "autocannon";
+import { BENCH_KEY } from "./bench-config.ts";
+import { startChild, type CpuChild } from "./cpu-child.ts";
+import { measureShares } from "./shares.ts";
+
+/**
+ * CPU time per routed chat completion, everything on, against the least that a proxy in Node can do,
+ * in interleaved rounds of one run. Wall-clock time on a shared machine says little; CPU time does.
+ */
+const ROUNDS = Number(process.argv[2] ?? 7);
+const WARM_UP_S = 6;
+const ROUND_S = 4;
+const CONNECTIONS = 32;
+/** About a kilobyte, as a short chat. */
+const body = JSON.stringify({
+  model: "bench",
+  messages: [{ role: "user", content: "Tell me about GPUs. ".repeat(50) }],
+});
+
+async function main(): Promise<void> {
+  const children: CpuChild[] = [];
+  const start = async (file: string, args: readonly string[]): Promise<CpuChild> => {
+    const child = await startChild(file, args);
+    children.push(child);
+    return child;
+  };
+  try {
+    const { urls } = await start("upstream.ts", []);
+    const bare = await start("bare-proxy.ts", urls);
+    const router = await start("whole-router.ts", urls);
+    for (const proxy of [bare, router]) await load(proxy, WARM_UP_S);
+    const rounds: Round[] = [];
+    for (let i = 0; i < ROUNDS; i++) {
+      const round = { bareUs: await cpuPerRequest(bare), routerUs: await cpuPerRequest(router) };
+      rounds.push(round);
+      print(`round ${i + 1}: bare ${us(round.bareUs)}  router ${us(round.routerUs)}`);
+    }
+    report(rounds);
+  } finally {
+    for (const child of children) child.stop();
+  }
+}
+
+interface Round {
+  readonly bareUs: number;
+  readonly routerUs: number;
+}
+
+async function cpuPerRequest(proxy: CpuChild): Promise<number> {
+  const beforeUs = await proxy.cpuUs();
+  const requests = await load(proxy, ROUND_S);
+  return ((await proxy.cpuUs()) - beforeUs) / requests;
+}
+
+/** Returns how many requests were answered; anything but 200 spoils the run. */
+async function load(proxy: CpuChild, durationS: number): Promise<number> {
+  const result = await autocannon({
+    url: `${proxy.urls[0]}/v1/chat/completions`,
+    method: "POST",
+    headers: { authorization: `Bearer ${BENCH_KEY}`, "content-type": "application/json" },
+    body,
+    connections: CONNECTIONS,
+    duration: durationS,
+  });
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${result.non2xx} refusals and ${result.errors} errors at ${proxy.urls[0]}`);
+  }
+  return result["2xx"];
+}
+
+function report(rounds: readonly Round[]): void {
+  const ratios = rounds.map(({ bareUs, routerUs }) => routerUs / bareUs).toSorted((a, b) => a - b);
+  const routerUs = median(rounds.map((round) => round.routerUs));
+  print(`bare   ${us(median(rounds.map((round) => round.bareUs)))} CPU per request`);
+  print(`router ${us(routerUs)} CPU per request`);
+  print(
+    `ratio  ${median(ratios).toFixed(2)}  ` +
+      `(${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)} in ${rounds.length} rounds)`,
+  );
+  print("\nthe router's own parts, each measured alone in a loop:");
+  for (const { part, costUs } of measureShares(body)) {
+    const share = Math.round((100 * costUs) / routerUs);
+    print(`  ${part.padEnd(34)} ${us(costUs)}  ${String(share).padStart(3)} %`);
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+function us(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 1).padStart(6)} µs`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();
