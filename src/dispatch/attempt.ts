@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { SignsOfLife } from "../failures/signs-of-life.ts";
 import type { Worker } from "../fleet/worker.ts";
@@ -34,6 +34,8 @@ export interface AttemptsOptions {
 const CONNECT_TIMEOUT_MS = 2000;
 /** Below the 5 s after which common Python and C++ servers close idle connections. */
 const KEEP_ALIVE_MS = 4000;
+/** A client that reads nothing for this long is gone, whatever its connection says. */
+const STALLED_CLIENT_MS = 60_000;
 
 /** Sends to workers over HTTP: one pool of connections each. */
 export class Attempts {
@@ -77,18 +79,23 @@ export class Attempts {
     const startedAtMs = clock.now();
     const loadMs = mustLoadModel(worker, request.model) ? worker.loadTimeoutMs : 0;
     const deadlineAtMs = request.deadlineAtMs + loadMs;
+    // A stream may begin at any moment, and must then be looked at within its idle limit.
+    const lookAt = (dueAtMs: number): Timer =>
+      deadlines.at(request.stream ? Math.min(dueAtMs, clock.now() + streamIdleMs) : dueAtMs, check);
     const check = (): void => {
-      const idleSinceMs = relay.waitsForClient ? clock.now() : relay.lastByteAtMs;
-      const dueAtMs = relay.committed ? idleSinceMs + streamIdleMs : deadlineAtMs;
+      const { committed, waitsForClient } = relay;
+      const idleMs = waitsForClient ? STALLED_CLIENT_MS : streamIdleMs;
+      const dueAtMs = committed ? relay.lastProgressAtMs + idleMs : deadlineAtMs;
       if (clock.now() < dueAtMs) {
-        timer = deadlines.at(dueAtMs, check);
+        timer = lookAt(dueAtMs);
         return;
       }
+      if (committed) sink.cut(idleError(idleMs, waitsForClient));
+      if (waitsForClient) return relay.abort({ kind: "abandoned" });
       const workerAlive = signsOfLife.since(worker.index, startedAtMs);
-      if (relay.committed) sink.cut(idleError(streamIdleMs));
-      relay.abort({ kind: "timeout", workerAlive, committed: relay.committed });
+      relay.abort({ kind: "timeout", workerAlive, committed });
     };
-    let timer = deadlines.at(deadlineAtMs, check);
+    let timer = lookAt(deadlineAtMs);
     return () => timer.cancel();
   }
 
@@ -117,11 +124,13 @@ function upstreamRequest(worker: Worker, request: RoutedRequest) {
   const headers = [
     "content-type",
     "application/json",
+    "accept-encoding",
+    "identity",
     "accept",
     request.stream ? "text/event-stream" : "application/json",
-    "x-request-id",
-    request.id,
   ];
+  // Some servers refuse an id that is no UUID, and then the request with it.
+  if (UUID.test(request.id)) headers.push("x-request-id", request.id);
   if (worker.apiKey !== null) headers.push("authorization", `Bearer ${worker.apiKey}`);
   return {
     method: "POST" as const,
@@ -131,15 +140,17 @@ function upstreamRequest(worker: Worker, request: RoutedRequest) {
   };
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** "" for http://host:8000, "/llm" for http://host/llm. */
 function basePath(url: string): string {
   const slash = url.indexOf("/", url.indexOf("//") + 2);
   return slash === -1 ? "" : url.slice(slash);
 }
 
-function idleError(streamIdleMs: number): RouterError {
-  const message =
-    `the worker sent nothing for ${streamIdleMs / 1000} s ` +
-    `(request_router.stream_idle_timeout)`;
+function idleError(idleMs: number, waitsForClient: boolean): RouterError {
+  const message = waitsForClient
+    ? `the client read nothing for ${idleMs / 1000} s`
+    : `the worker sent nothing for ${idleMs / 1000} s (request_router.stream_idle_timeout)`;
   return new RouterError("DEADLINE_EXCEEDED", message);
 }

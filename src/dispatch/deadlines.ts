@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../clock.ts";
 export const TICK_MS = 100;
 
 interface Entry {
-  tick: number;
+  readonly tick: number;
   readonly run: () => void;
 }
 
@@ -26,7 +26,7 @@ export class Deadlines {
   at(atMs: number, run: () => void): Timer {
     if (this.#ticker === null) {
       this.#done = Math.floor(this.#clock.now() / TICK_MS);
-      this.#ticker = this.#clock.every(TICK_MS, () => this.#turn());
+      this.#armTicker();
     }
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#done + 1);
     const entry = { tick, run };
@@ -42,18 +42,31 @@ export class Deadlines {
     this.#ticks.clear();
   }
 
+  /** On the tick itself: a turn between two ticks would be late by up to one more. */
+  #armTicker(): void {
+    const delayMs = TICK_MS - (this.#clock.now() % TICK_MS);
+    this.#ticker = this.#clock.after(delayMs, () => this.#turn());
+  }
+
   #turn(): void {
+    this.#armTicker();
     const now = Math.floor(this.#clock.now() / TICK_MS);
     while (this.#done < now) {
       this.#done += 1;
-      const due = this.#ticks.get(this.#done);
-      this.#ticks.delete(this.#done);
-      for (const entry of due ?? []) entry.run();
+      this.#fire(this.#done);
     }
     if (this.#ticks.size === 0) {
       this.#ticker?.cancel();
       this.#ticker = null;
     }
+  }
+
+  /** They stay in the wheel while they run: one may cancel others of its tick. */
+  #fire(tick: number): void {
+    const due = this.#ticks.get(tick);
+    if (!due) return;
+    for (const entry of due) entry.run();
+    this.#ticks.delete(tick);
   }
 
   #remove(entry: Entry): void {

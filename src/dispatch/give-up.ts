@@ -31,6 +31,7 @@ export function failureOf(outcome: AttemptOutcome): string {
     case "answered":
       return answeredFailure(outcome.status);
     case "unreachable":
+    case "unusable":
     case "broken":
       return outcome.failure;
     case "timeout":

@@ -20,9 +20,11 @@ export function learnFrom(record: AttemptRecord, request: RoutedRequest, deps: L
   if (outcome.kind === "unreachable" || isSilence(record)) deps.checkWorker(worker.index);
   if (outcome.kind !== "answered") return;
   if (outcome.status < 300) learnSpeed(record, request, deps.speeds);
-  else if (outcome.status === 404 && result.answer !== null && isAboutModel(result.answer)) {
-    const served = worker.models.get(request.model);
-    if (served) deps.modelMissing(worker.index, served.name);
+  else if (outcome.status === 404 && result.answer !== null) {
+    const served = worker.models.get(request.model)?.name;
+    if (served !== undefined && isAboutModel(result.answer, served)) {
+      deps.modelMissing(worker.index, served);
+    }
   }
 }
 
@@ -38,7 +40,12 @@ function isSilence({ outcome }: AttemptRecord): boolean {
   return outcome.kind === "timeout" && !outcome.workerAlive;
 }
 
-/** Engines answer 404 for paths that they do not know, too: that says nothing about the model. */
-function isAboutModel({ body }: Answer): boolean {
-  return /model/i.test(body.toString("latin1", 0, 2000));
+/**
+ * Engines answer 404 for paths that they do not know, too: that says nothing about the model, and
+ * dropping it would take the model out of the fleet. All that refuse a model name it; Ollama may
+ * leave out its ":latest".
+ */
+function isAboutModel({ body }: Answer, servedName: string): boolean {
+  const text = body.toString("utf8", 0, 2000);
+  return /\bmodel\b/i.test(text) && text.includes(servedName.replace(/:latest$/, ""));
 }

@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { AttemptOutcome } from "../failures/classify.ts";
+import { networkFailure } from "../fleet/network-failure.ts";
 import type { Answer, AnswerSink, RouteTags } from "./answer.ts";
 import { parseRetryAfterMs } from "./retry-after.ts";
 import { countEvents, readUsage, type TokenUsage } from "./usage.ts";
@@ -60,9 +61,11 @@ export class Relay implements Dispatcher.DispatchHandler {
   #events = 0;
   #firstByteAtMs: number | null = null;
   #heldUpByClient = false;
+  #atLineStart = true;
   /** A stream's first chunk went to the client: from now on there is no retry. */
   committed = false;
-  lastByteAtMs = 0;
+  /** When the last byte came, or the client last made room for more. */
+  lastProgressAtMs = 0;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -87,22 +90,28 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#sawBytes();
     if (this.#ended || status < 200) return;
     this.#status = status;
-    this.#contentType = headers["content-type"] ?? "";
+    this.#contentType = firstOf(headers["content-type"]) ?? "";
     this.#retryAfterMs = parseRetryAfterMs(headers["retry-after"], this.#options.clock);
     if (status >= 300) return;
-    const isEventStream = this.#contentType.startsWith("text/event-stream");
-    if (isEventStream !== this.#options.stream || (!isEventStream && !isJson(this.#contentType))) {
-      const asked = this.#options.stream ? "text/event-stream" : "application/json";
+    const { stream } = this.#options;
+    if (!(stream ? EVENT_STREAM : JSON_TYPE).test(this.#contentType)) {
+      const asked = stream ? "text/event-stream" : "application/json";
       const got = this.#contentType.slice(0, 60) || "no content type";
-      this.#break(`answered ${status} with ${got} instead of ${asked}`);
+      this.#refuse(`answered ${status} with ${got} instead of ${asked}`);
     }
-    this.#streaming = isEventStream;
+    // It was refused beforehand, and its name does not pass to the client.
+    const encoding = headers["content-encoding"];
+    if (encoding !== undefined) this.#refuse(`answered ${status} in content-encoding ${encoding}`);
+    this.#streaming = stream;
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
+    const mayBeComment = this.#streaming && this.#atLineStart;
+    this.#atLineStart = chunk.at(-1) === LINE_FEED;
+    if (mayBeComment && isComment(chunk)) return this.#passComment(controller, chunk);
     this.#sawBytes();
     if (this.#ended) return;
-    this.#firstByteAtMs ??= this.lastByteAtMs;
+    this.#firstByteAtMs ??= this.lastProgressAtMs;
     if (this.#streaming) this.#passOn(controller, chunk);
     else this.#collect(chunk);
   }
@@ -110,12 +119,12 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#ended) return;
     if (this.#streaming) {
-      if (!this.committed) return this.#break("ended the stream before its first event");
+      if (!this.committed) return this.#refuse("ended the stream before its first event");
       this.#options.sink.end();
       return this.#end({ kind: "answered", status: this.#status }, null);
     }
     const body = Buffer.concat(this.#chunks, this.#bytes);
-    if (this.#status < 300 && !looksWhole(body)) return this.#break("answered with broken JSON");
+    if (this.#status < 300 && !looksWhole(body)) return this.#refuse("answered with broken JSON");
     const { contentType, retryAfterMs } = {
       contentType: this.#contentType,
       retryAfterMs: this.#retryAfterMs,
@@ -126,9 +135,19 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseError(_: Controller, error: Error & { code?: string }): void {
     if (this.#ended) return;
-    const failure = describe(error);
+    const failure = networkFailure(error);
     if (UNSENT_CODES.has(error.code ?? "")) this.#end({ kind: "unreachable", failure }, null);
     else this.#break(failure);
+  }
+
+  /**
+   * Servers send comments to keep a connection open while a request still waits for its turn: that is
+   * a sign of life, and neither a first byte nor progress.
+   */
+  #passComment(controller: Controller, chunk: Buffer): void {
+    const { clock, onSignOfLife } = this.#options;
+    onSignOfLife(clock.now());
+    if (!this.#ended && this.committed) this.#write(controller, chunk);
   }
 
   #passOn(controller: Controller, chunk: Buffer): void {
@@ -140,10 +159,18 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#events += countEvents(chunk);
     // Only the tail can hold the usage; two chunks, because it may be split between them.
     this.#chunks = this.#chunks.length > 1 ? [this.#chunks[1]!, chunk] : [...this.#chunks, chunk];
+    this.#write(controller, chunk);
+  }
+
+  #write(controller: Controller, chunk: Buffer): void {
+    const { sink } = this.#options;
     if (sink.write(chunk)) return;
     this.#heldUpByClient = true;
     controller.pause();
-    sink.onDrain(() => controller.resume());
+    sink.onDrain(() => {
+      this.lastProgressAtMs = this.#options.clock.now();
+      controller.resume();
+    });
   }
 
   #collect(chunk: Buffer): void {
@@ -151,9 +178,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#bytes > this.#options.maxAnswerBytes) {
       this.#chunks = [];
       const limitMb = this.#options.maxAnswerBytes / 1024 / 1024;
-      return this.#break(`answered with more than ${limitMb} MB (request_router.max_response_mb)`);
+      return this.#refuse(`answered with more than ${limitMb} MB (request_router.max_response_mb)`);
     }
     this.#chunks.push(chunk);
+  }
+
+  #refuse(failure: string): void {
+    this.#end({ kind: "unusable", failure }, null);
   }
 
   #break(failure: string): void {
@@ -162,8 +193,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #sawBytes(): void {
-    this.lastByteAtMs = this.#options.clock.now();
-    this.#options.onSignOfLife(this.lastByteAtMs);
+    this.lastProgressAtMs = this.#options.clock.now();
+    this.#options.onSignOfLife(this.lastProgressAtMs);
   }
 
   #end(outcome: AttemptOutcome, answer: Answer | null): void {
@@ -189,8 +220,20 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 }
 
-function isJson(contentType: string): boolean {
-  return contentType.startsWith("application/json");
+const EVENT_STREAM = /^text\/event-stream\s*(?:;|$)/i;
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
+
+const COLON = 0x3a;
+const LINE_FEED = 0x0a;
+
+/** Of a chunk that begins a line: true for comments, such as ": ping", and nothing else. */
+function isComment(chunk: Buffer): boolean {
+  return chunk[0] === COLON && countEvents(chunk) === 0 && chunk.indexOf("event:") === -1;
+}
+
+/** A header that comes twice is a list, whatever its type says. */
+function firstOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }
 
 /** A cheap look at both ends: parsing each answer would cost as much as the rest of its way. */
@@ -202,9 +245,4 @@ function looksWhole(body: Buffer): boolean {
   while (end > start && /\s/.test(text(end))) end -= 1;
   const ends = text(start) + text(end);
   return ends === "{}" || ends === "[]";
-}
-
-function describe(error: Error & { code?: string }): string {
-  const code = error.code ? ` (${error.code})` : "";
-  return `${error.message || "connection failed"}${code}`;
 }

@@ -32,15 +32,18 @@ function parseObject(body: Buffer): Record<string, unknown> {
   try {
     parsed = JSON.parse(body.toString());
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new RouterError("INVALID_REQUEST", `the body is not valid JSON: ${why}`, {
-      cause: error,
-    });
+    const message = `the body is not valid JSON: ${withoutExcerpt(String(error))}`;
+    throw new RouterError("INVALID_REQUEST", message, { cause: error });
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new RouterError("INVALID_REQUEST", "the body must be a JSON object");
   }
   return parsed as Record<string, unknown>;
+}
+
+/** The parser quotes what it read, and prompts do not belong in error messages, which clients log. */
+function withoutExcerpt(parserMessage: string): string {
+  return parserMessage.replace(/^SyntaxError: /, "").replace(/, (\.\.\.)?".*$/s, "");
 }
 
 function brief(value: unknown): string {

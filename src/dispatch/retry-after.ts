@@ -9,8 +9,11 @@ export function parseRetryAfterMs(
   clock: Clock,
 ): number | null {
   if (typeof header !== "string") return null;
-  const waitMs = /^\d+$/.test(header.trim())
-    ? Number(header) * 1000
-    : Date.parse(header) - clock.wallMs();
-  return Number.isFinite(waitMs) ? Math.min(LONGEST_MS, Math.max(0, waitMs)) : null;
+  const text = header.trim();
+  if (/^\d+$/.test(text)) return Math.min(LONGEST_MS, Number(text) * 1000);
+  const waitMs = HTTP_DATE.test(text) ? Date.parse(text) - clock.wallMs() : NaN;
+  return Number.isNaN(waitMs) ? null : Math.min(LONGEST_MS, Math.max(0, waitMs));
 }
+
+/** Date.parse makes a date of almost anything, "-5" among them. */
+const HTTP_DATE = /^[A-Z][a-z]+, .+ GMT$/;

@@ -1,7 +1,12 @@
 import type { Leases } from "../admission/leases.ts";
-import { sleep, type Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { RouterError } from "../errors.ts";
-import { classify, type AttemptOutcome, type Verdict } from "../failures/classify.ts";
+import {
+  classify,
+  type AttemptOutcome,
+  type OutcomeClass,
+  type Verdict,
+} from "../failures/classify.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import { retryDelayMs, type RetryPolicy } from "../failures/retry.ts";
 import type { Worker } from "../fleet/worker.ts";
@@ -12,7 +17,8 @@ import type { Random } from "../routing/random.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
-import { attemptsFailedError, deadlineError, failureOf } from "./give-up.ts";
+import { attemptsFailedError, deadlineError } from "./give-up.ts";
+import { Judge } from "./judge.ts";
 import type { AttemptResult } from "./relay.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
@@ -34,14 +40,13 @@ export interface RouteDeps {
 
 export interface RouteObserver {
   onDecision(request: RoutedRequest, question: Question, choice: Choice): void;
-  onAttemptEnd(request: RoutedRequest, record: AttemptRecord): void;
+  onAttemptEnd(request: RoutedRequest, record: AttemptRecord, outcome: OutcomeClass): void;
 }
 
 /** One try, as it is learnt from and as it is shown. */
 export interface AttemptRecord {
   readonly worker: Worker;
   readonly outcome: AttemptOutcome;
-  readonly class: Verdict["class"];
   readonly result: AttemptResult;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
@@ -64,30 +69,40 @@ const CLIENT_CLOSED_REQUEST = 499;
 /** The story of a request: choose, lease, try, learn; again elsewhere if that may help. */
 export function createRouteRequest(deps: RouteDeps): RouteRequest {
   return async (request, sink) => {
-    const attempts: AttemptRecord[] = [];
-    let question = ask(deps, request, []);
-    for (;;) {
-      const choice = decide(question);
-      deps.observer.onDecision(request, question, choice);
-      const { worker } = choice;
-      if (worker === null) return giveUp({ request, sink, attempts }, question);
-      const tags = { worker, attempts: attempts.length + 1, queueMs: 0 };
-      const record = await tryOnce(deps, request, { sink, tags });
-      attempts.push(record);
-      const verdict = classify(record.outcome);
-      if (verdict.retry === "no") return deliver({ request, sink, attempts }, record, tags);
-      const next = await nextQuestion(deps, request, { attempts, verdict });
-      if (request.abandonment.reason) return gone(attempts);
-      if (next === null) return giveUp({ request, sink, attempts }, question);
-      question = next;
+    const judge = new Judge(deps, request);
+    try {
+      return await makeTrip(deps, { request, sink, judge, attempts: [] });
+    } finally {
+      judge.requestEnded();
     }
   };
+}
+
+async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
+  const { request, attempts } = trip;
+  let question = ask(deps, request, []);
+  for (;;) {
+    const choice = decide(question);
+    deps.observer.onDecision(request, question, choice);
+    const { worker } = choice;
+    if (worker === null) return giveUp(deps, trip);
+    const tags = { worker, attempts: attempts.length + 1, queueMs: 0 };
+    const record = await tryOnce(deps, trip, tags);
+    attempts.push(record);
+    const verdict = classify(record.outcome);
+    if (verdict.retry === "no") return deliver(trip, record, tags);
+    const next = await nextQuestion(deps, trip, verdict);
+    if (request.abandonment.reason) return gone(attempts);
+    if (next === null) return giveUp(deps, trip);
+    question = next;
+  }
 }
 
 interface Trip {
   readonly request: RoutedRequest;
   readonly sink: AnswerSink;
-  readonly attempts: readonly AttemptRecord[];
+  readonly judge: Judge;
+  readonly attempts: AttemptRecord[];
 }
 
 /** The routing question of a request, as things stand at this moment. */
@@ -103,13 +118,10 @@ export function ask(
 }
 
 /** The slot is taken in the tick of the choice and given back in the tick of the answer. */
-async function tryOnce(
-  deps: RouteDeps,
-  request: RoutedRequest,
-  to: { readonly sink: AnswerSink; readonly tags: RouteTags },
-): Promise<AttemptRecord> {
+async function tryOnce(deps: RouteDeps, trip: Trip, tags: RouteTags): Promise<AttemptRecord> {
   const { clock, leases, cooldowns } = deps;
-  const { worker } = to.tags;
+  const { request, sink } = trip;
+  const { worker } = tags;
   const lease = leases.take(worker, {
     requestId: request.id,
     user: request.user,
@@ -118,57 +130,70 @@ async function tryOnce(
   deps.strategy.picker.picked?.(worker);
   const wasProbe = cooldowns.began(worker.index);
   const startedAtMs = clock.now();
-  const concurrencyAtStart = leases.own(worker.index);
-  const result = await deps.attempt({ worker, request, ...to });
-  const concurrency = (concurrencyAtStart + leases.own(worker.index)) / 2;
-  lease.release();
-  const outcome = await withSignOfLife(deps, request, { result, ...to });
-  const verdict = classify(outcome);
-  const failure = failureOf(outcome);
-  cooldowns.ended(worker.index, { class: verdict.class, failure, wasProbe });
-  const endedAtMs = clock.now();
-  const times = { startedAtMs, endedAtMs, concurrency };
-  const record = { worker, outcome, class: verdict.class, result, ...times };
-  deps.observer.onAttemptEnd(request, record);
+  let concurrency = leases.own(worker.index);
+  let result: AttemptResult;
+  try {
+    result = await deps.attempt({ worker, request, sink, tags });
+    concurrency = (concurrency + leases.own(worker.index)) / 2;
+  } catch (defect) {
+    // It is ours, and says nothing about the worker; its probe must not stay open.
+    cooldowns.ended(worker.index, { class: "neutral", failure: "", wasProbe });
+    throw defect;
+  } finally {
+    lease.release();
+  }
+  const times = { startedAtMs, endedAtMs: clock.now(), concurrency };
+  const record = { worker, outcome: result.outcome, result, ...times };
+  trip.judge.attemptEnded({ record, wasProbe });
   return record;
 }
 
-/** After a timeout the client is answered first; then a silent worker is asked whether it lives. */
-async function withSignOfLife(
-  deps: RouteDeps,
-  request: RoutedRequest,
-  what: { readonly result: AttemptResult; readonly sink: AnswerSink; readonly tags: RouteTags },
-): Promise<AttemptOutcome> {
-  const { outcome } = what.result;
-  if (outcome.kind !== "timeout") return outcome;
-  if (!outcome.committed) what.sink.refuse(deadlineError(request), what.tags);
-  if (outcome.workerAlive) return outcome;
-  return { ...outcome, workerAlive: await deps.isAlive(what.tags.worker) };
-}
-
-/** Waits as the retry policy says; null = no further attempt. */
+/** Waits as the retry policy says, and again while nobody is free; null = no further attempt. */
 async function nextQuestion(
   deps: RouteDeps,
-  request: RoutedRequest,
-  { attempts, verdict }: { attempts: readonly AttemptRecord[]; verdict: Verdict },
+  { request, attempts }: Trip,
+  verdict: Verdict,
 ): Promise<Question | null> {
   const tried = attempts.map((attempt) => attempt.worker.index);
-  const elsewhere = ask(deps, request, tried);
-  const anotherWorker = decide(elsewhere).worker !== null;
-  if (!anotherWorker && verdict.retry === "elsewhere") return null;
+  const another = askIfAnyone(deps, request, tried);
+  if (another === null && verdict.retry === "elsewhere") return null;
   const random = (): number => deps.random.next();
-  const policy = deps.retry;
-  const count = attempts.length;
-  const delayMs = retryDelayMs({ policy, verdict, attempts: count, anotherWorker, random });
-  if (delayMs === null || deps.clock.now() + delayMs >= request.deadlineAtMs) return null;
-  if (delayMs === 0) return elsewhere;
-  await Promise.race([sleep(deps.clock, delayMs), abandoned(request)]);
-  const again = ask(deps, request, tried);
-  return decide(again).worker === null ? ask(deps, request, []) : again;
+  const terms = { policy: deps.retry, verdict, anotherWorker: another !== null, random };
+  for (let made = attempts.length; ; made++) {
+    const delayMs = retryDelayMs({ ...terms, attempts: made });
+    if (delayMs === 0) return another;
+    if (!(await pause(deps, request, delayMs))) return null;
+    const next = askIfAnyone(deps, request, tried) ?? askIfAnyone(deps, request, []);
+    if (next) return next;
+  }
 }
 
-function abandoned(request: RoutedRequest): Promise<void> {
-  return new Promise((resolve) => request.abandonment.listen(resolve));
+/** null: nobody could take it now. */
+function askIfAnyone(
+  deps: RouteDeps,
+  request: RoutedRequest,
+  tried: readonly number[],
+): Question | null {
+  const question = ask(deps, request, tried);
+  return decide(question).worker === null ? null : question;
+}
+
+/** False: there is no time or no retry left for it, or nobody waits for the answer any more. */
+async function pause(
+  { clock }: RouteDeps,
+  request: RoutedRequest,
+  delayMs: number | null,
+): Promise<boolean> {
+  if (delayMs === null || clock.now() + delayMs >= request.deadlineAtMs) return false;
+  await new Promise<void>((resolve) => {
+    const timer = clock.after(delayMs, resolve);
+    request.abandonment.listen(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+  request.abandonment.listen(null);
+  return request.abandonment.reason === null;
 }
 
 /** The attempt's own end is the client's: its answer, its error, or nobody there to hear it. */
@@ -179,35 +204,39 @@ function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): RouteEnd {
     case "answered":
       if (result.answer) sink.whole(result.answer, tags);
       return { status: outcome.status, error: null, attempts };
-    case "timeout":
-      return { status: 504, error: deadlineError(request), attempts };
+    case "timeout": {
+      const error = deadlineError(request);
+      if (!outcome.committed) sink.refuse(error, tags);
+      return { status: outcome.committed ? COMMITTED_STATUS : error.status, error, attempts };
+    }
     case "abandoned":
       return gone(attempts);
     case "unreachable":
+    case "unusable":
     case "broken":
-      return { status: 200, error: failed(attempts), attempts };
+      return { status: COMMITTED_STATUS, error: failed(attempts), attempts };
   }
 }
+
+/** What the client got before the stream was cut. */
+const COMMITTED_STATUS = 200;
 
 function gone(attempts: readonly AttemptRecord[]): RouteEnd {
   return { status: CLIENT_CLOSED_REQUEST, error: null, attempts };
 }
 
-/** No further attempt: the last one's failure is told, or why there was none at all. */
-function giveUp({ attempts, sink }: Trip, question: Question): RouteEnd {
+/** No further attempt: why there is none is told, or how the last one failed. */
+function giveUp(deps: RouteDeps, { attempts, request, sink }: Trip): RouteEnd {
   const last = attempts.at(-1);
-  if (!last) {
-    const error = nobodyError(question);
-    sink.refuse(error, null);
-    return { status: error.status, error, attempts };
-  }
-  const tags = { worker: last.worker, attempts: attempts.length, queueMs: 0 };
-  const { answer } = last.result;
-  if (answer?.status === 404) {
+  const tags = last ? { worker: last.worker, attempts: attempts.length, queueMs: 0 } : null;
+  const answer = last?.result.answer;
+  if (tags && answer?.status === 404) {
     sink.whole(answer, tags);
     return { status: answer.status, error: null, attempts };
   }
-  const error = failed(attempts);
+  const anyone = ask(deps, request, []);
+  const nobodyIsFree = attempts.length <= deps.retry.maxRetries && decide(anyone).worker === null;
+  const error = last && !nobodyIsFree ? failed(attempts) : nobodyError(anyone);
   sink.refuse(error, tags);
   return { status: error.status, error, attempts };
 }

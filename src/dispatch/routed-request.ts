@@ -19,9 +19,13 @@ export class Abandonment {
     this.#listener?.();
   }
 
-  /** One listener at a time: the attempt under way, or the wait before the next. null removes it. */
+  /**
+   * One listener at a time: the attempt under way, or the wait before the next. null removes it.
+   * One that comes too late is told at once.
+   */
   listen(listener: (() => void) | null): void {
     this.#listener = listener;
+    if (this.#reason !== null) listener?.();
   }
 }
 

@@ -9,15 +9,20 @@ export type AttemptOutcome =
   | { readonly kind: "answered"; readonly status: number }
   /** The connection could not be made: the request was provably not sent. */
   | { readonly kind: "unreachable"; readonly failure: string }
-  /** Reset, truncated, or not what was asked for. */
+  /** A whole answer arrived, and it was not what was asked for. */
+  | { readonly kind: "unusable"; readonly failure: string }
+  /** Reset or truncated. */
   | { readonly kind: "broken"; readonly failure: string; readonly committed: boolean }
   /** Our deadline or idle limit passed; alive = the worker showed a sign of life since it began. */
   | { readonly kind: "timeout"; readonly workerAlive: boolean; readonly committed: boolean }
   /** The client went away, or the job was cancelled. */
   | { readonly kind: "abandoned" };
 
-/** What counts for or against the worker. "connection" is a failure before anything was sent. */
-export type OutcomeClass = "success" | "neutral" | "failure" | "connection";
+/**
+ * What counts for or against the worker. "connection" is a failure before anything was sent; "shared"
+ * is one that the request had on every worker it met, and so is probably the request's own.
+ */
+export type OutcomeClass = "success" | "neutral" | "failure" | "connection" | "shared";
 
 export interface Verdict {
   readonly class: OutcomeClass;
@@ -28,6 +33,11 @@ export interface Verdict {
   readonly retry: "no" | "elsewhere" | "anywhere";
   /** Trying again cannot run the request twice, so there is nothing to wait for. */
   readonly provablyUnsent: boolean;
+  /**
+   * The worker answered, and badly: a request that it cannot digest looks the same. Engines answer
+   * 500 to fields of the wrong type, and one client must not take out a fleet with them.
+   */
+  readonly mayBeTheRequest?: boolean;
 }
 
 const PASSED: Verdict = { class: "success", retry: "no", provablyUnsent: false };
@@ -35,6 +45,7 @@ const WRONG_MODEL: Verdict = { class: "success", retry: "elsewhere", provablyUns
 const BUSY: Verdict = { class: "neutral", retry: "elsewhere", provablyUnsent: true };
 const KEY_REFUSED: Verdict = { class: "failure", retry: "elsewhere", provablyUnsent: true };
 const FAILED: Verdict = { class: "failure", retry: "anywhere", provablyUnsent: false };
+const BAD_ANSWER: Verdict = { ...FAILED, mayBeTheRequest: true };
 const CUT: Verdict = { class: "failure", retry: "no", provablyUnsent: false };
 const UNREACHABLE: Verdict = { class: "connection", retry: "anywhere", provablyUnsent: true };
 const OUT_OF_TIME: Verdict = { class: "neutral", retry: "no", provablyUnsent: false };
@@ -55,6 +66,8 @@ export function classify(outcome: AttemptOutcome): Verdict {
       return classifyStatus(outcome.status);
     case "unreachable":
       return UNREACHABLE;
+    case "unusable":
+      return BAD_ANSWER;
     case "broken":
       return outcome.committed ? CUT : FAILED;
     case "timeout":
@@ -70,5 +83,5 @@ function classifyStatus(status: number): Verdict {
   if (special) return special;
   const isOk = status >= 200 && status < 300;
   const isClientsMistake = status >= 400 && status < 500;
-  return isOk || isClientsMistake ? PASSED : FAILED;
+  return isOk || isClientsMistake ? PASSED : BAD_ANSWER;
 }

@@ -60,7 +60,9 @@ class WorkerHistory {
   readonly successes = new Uint32Array(BUCKETS);
   readonly failures = new Uint32Array(BUCKETS);
   bucket = 0;
+  /** Failures in a row, and how much they weigh: shared ones half. */
   inARow = 0;
+  weightInARow = 0;
   connectionInARow = 0;
   cooldown: Cooldown | null = null;
   probeInFlight = false;
@@ -92,6 +94,7 @@ class WorkerHistory {
 
   #restart(cooldown: Cooldown | null): void {
     this.inARow = 0;
+    this.weightInARow = 0;
     this.connectionInARow = 0;
     this.cooldown = cooldown;
     this.probeInFlight = false;
@@ -142,7 +145,7 @@ export class Cooldowns implements CooldownView {
     if (end.wasProbe) history.probeInFlight = false;
     // Answers to requests that were sent before the cooldown began say nothing new about it.
     if (history.cooldown && !end.wasProbe) return;
-    if (end.class === "neutral") return;
+    if (end.class === "neutral" || (end.class === "shared" && end.wasProbe)) return;
     const bucket = history.advance(this.#options.clock.now());
     if (end.class === "success") this.#succeeded(workerIndex, history, bucket);
     else this.#failed(workerIndex, history, { ...end, bucket });
@@ -151,6 +154,7 @@ export class Cooldowns implements CooldownView {
   #succeeded(workerIndex: number, history: WorkerHistory, bucket: number): void {
     history.successes[bucket] = (history.successes[bucket] ?? 0) + 1;
     history.inARow = 0;
+    history.weightInARow = 0;
     history.connectionInARow = 0;
     if (!history.cooldown) return;
     history.probeSuccesses += 1;
@@ -165,8 +169,12 @@ export class Cooldowns implements CooldownView {
     history: WorkerHistory,
     end: AttemptEnd & { readonly bucket: number },
   ): void {
-    history.failures[end.bucket] = (history.failures[end.bucket] ?? 0) + 1;
+    // Half a failure in the row, and none in the share: a worker that does nothing else is still
+    // taken out, while good requests in between clear it.
+    const shared = end.class === "shared";
+    if (!shared) history.failures[end.bucket] = (history.failures[end.bucket] ?? 0) + 1;
     history.inARow += 1;
+    history.weightInARow += shared ? 0.5 : 1;
     history.connectionInARow = end.class === "connection" ? history.connectionInARow + 1 : 0;
     const reason = this.#reasonToCool(history, end.failure);
     if (reason === null) return;
@@ -180,7 +188,7 @@ export class Cooldowns implements CooldownView {
     if (history.connectionInARow >= CONNECTION_FAILURES_IN_A_ROW) {
       return `${history.connectionInARow} connections in a row failed: ${failure}`;
     }
-    if (history.inARow >= FAILURES_IN_A_ROW) {
+    if (history.weightInARow >= FAILURES_IN_A_ROW) {
       return `${history.inARow} requests in a row failed: ${failure}`;
     }
     const failures = sum(history.failures);

@@ -46,6 +46,7 @@ export class Jobs {
     if (answer.error) {
       store.remove(job);
       this.#running.delete(request);
+      void ended.then((end) => this.#deps.onEnd(job, end));
       throw answer.error;
     }
     void this.#finish(job, answer, ended);

@@ -71,3 +71,37 @@ describe("no answer", () => {
     expect(verdict({ kind: "abandoned" })).toEqual(["neutral", "no", false]);
   });
 });
+
+test("an answer that is not what was asked for is tried again", () => {
+  const outcome = { kind: "unusable", failure: "answered with broken JSON" } as const;
+  expect(verdict(outcome)).toEqual(["failure", "anywhere", false]);
+});
+
+describe("the request itself may be at fault", () => {
+  const mayBe = (outcome: AttemptOutcome): boolean => classify(outcome).mayBeTheRequest === true;
+
+  test.each([300, 302, 500, 501, 502, 504, 599])("where a worker answers %i", (status) => {
+    expect(mayBe({ kind: "answered", status })).toBe(true);
+  });
+
+  test("where the answer cannot be used", () => {
+    expect(mayBe({ kind: "unusable", failure: "answered with broken JSON" })).toBe(true);
+  });
+
+  test.each([200, 400, 401, 403, 404, 408, 422, 429, 503])(
+    "but not where the status %i says whose fault it is",
+    (status) => {
+      expect(mayBe({ kind: "answered", status })).toBe(false);
+    },
+  );
+
+  test.each<AttemptOutcome>([
+    { kind: "unreachable", failure: "refused" },
+    { kind: "broken", failure: "reset", committed: false },
+    { kind: "broken", failure: "reset", committed: true },
+    { kind: "timeout", workerAlive: false, committed: false },
+    { kind: "abandoned" },
+  ])("and not where no whole answer came ($kind)", (outcome) => {
+    expect(mayBe(outcome)).toBe(false);
+  });
+});

@@ -58,6 +58,41 @@ describe("failures in a row", () => {
   });
 });
 
+describe("failures that a request had on every worker", () => {
+  test("take a worker out at the tenth in a row", () => {
+    const { cooldowns, tries } = createTrial();
+    tries("shared", 9);
+    expect(cooldowns.blocks(0)).toBe(false);
+    tries("shared", 1);
+    expect(cooldowns.describe(0)?.reason).toContain("requests in a row failed: it broke");
+  });
+
+  test("weigh half among the worker's own", () => {
+    const { cooldowns, tries } = createTrial();
+    tries("failure", 4);
+    tries("shared", 1);
+    expect(cooldowns.blocks(0)).toBe(false);
+    tries("shared", 1);
+    expect(cooldowns.blocks(0)).toBe(true);
+  });
+
+  test("are in a row no more once one request succeeds", () => {
+    const { cooldowns, tries } = createTrial();
+    for (let round = 0; round < 20; round++) {
+      tries("shared", 9);
+      tries("success", 1);
+    }
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+
+  test("have no part in the share", () => {
+    const { cooldowns, tries } = createTrial();
+    tries("success", 1);
+    tries("shared", 9);
+    expect(cooldowns.errorRate(0)).toBe(0);
+  });
+});
+
 describe("the share of failures in a minute", () => {
   /** As many failures as asked for among `total`, never five in a row. */
   const mixed = (failures: number, total: number) => {

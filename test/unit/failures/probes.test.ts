@@ -73,10 +73,10 @@ describe("a probe", () => {
     expect(cooldowns.describe(0)).toBeNull();
   });
 
-  test("whose end says nothing makes room for the next one", () => {
+  test.each(["neutral", "shared"] as const)("whose end is %s makes room for the next", (said) => {
     const { cooldowns, send, tries } = createDue();
     const end = send();
-    end("neutral");
+    end(said);
     expect(cooldowns.blocks(0)).toBe(false);
     expect(cooldowns.describe(0)).not.toBeNull();
     tries("success", 2);

@@ -1,0 +1,69 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const OPEN = new Set([0x7b, 0x5b]);
+const CLOSE = new Set([0x7d, 0x5d]);
+/** At depth 1: a comma, or the object's closing brace. */
+const END_OF_MEMBER = new Set([0x2c, 0x7d]);
+/** The space of JSON: tab, line feed, carriage return, space. */
+const SPACE = new Set([0x09, 0x0a, 0x0d, 0x20]);
+
+/** Bytes from `start` up to, and without, `end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Where the value of a top-level member lies, so that it can be cut out or replaced with every other
+ * byte untouched. `body` must be a JSON object. Where a key is given twice, the last one counts, as
+ * in every JSON parser. null = there is no such member.
+ */
+export function findMember(body: Buffer, name: string): Span | null {
+  let found: Span | null = null;
+  let depth = 0;
+  let key: string | null = null;
+  let start = 0;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at]!;
+    if (byte === QUOTE) {
+      const end = endOfString(body, at);
+      if (depth === 1) key ??= readKey(body.toString("utf8", at, end));
+      at = end - 1;
+    } else if (depth === 1 && byte === COLON) start = at + 1;
+    else if (depth === 1 && END_OF_MEMBER.has(byte)) {
+      if (key === name) found = trimmed(body, start, at);
+      key = null;
+    }
+    depth += depthChange(byte);
+  }
+  return found;
+}
+
+/** Parsers see through escapes, so an escaped "model" is the model, too. */
+function readKey(quoted: string): string {
+  return quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+}
+
+function trimmed(body: Buffer, from: number, to: number): Span {
+  let start = from;
+  let end = to;
+  while (SPACE.has(body[start]!)) start += 1;
+  while (SPACE.has(body[end - 1]!)) end -= 1;
+  return { start, end };
+}
+
+function depthChange(byte: number): number {
+  if (OPEN.has(byte)) return 1;
+  return CLOSE.has(byte) ? -1 : 0;
+}
+
+/** Index after the closing quote of the string that opens at `start`. */
+function endOfString(body: Buffer, start: number): number {
+  for (let at = body.indexOf(QUOTE, start + 1); ; at = body.indexOf(QUOTE, at + 1)) {
+    if (at === -1) return body.length;
+    let backslashes = 0;
+    while (body[at - 1 - backslashes] === BACKSLASH) backslashes += 1;
+    if (backslashes % 2 === 0) return at + 1;
+  }
+}

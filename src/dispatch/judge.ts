@@ -1,0 +1,79 @@
+import { classify, type AttemptOutcome, type OutcomeClass } from "../failures/classify.ts";
+import type { Cooldowns } from "../failures/cooldowns.ts";
+import type { Worker } from "../fleet/worker.ts";
+import { failureOf } from "./give-up.ts";
+import type { AttemptRecord, RouteObserver } from "./route-request.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+export interface JudgeDeps {
+  readonly cooldowns: Cooldowns;
+  /** Asks a silent worker whether it is alive. Never rejects. */
+  readonly isAlive: (worker: Worker) => Promise<boolean>;
+  readonly observer: RouteObserver;
+}
+
+type Silence = Extract<AttemptOutcome, { readonly kind: "timeout" }>;
+
+interface Trial {
+  readonly record: AttemptRecord;
+  /** What `cooldowns.began` returned. */
+  readonly wasProbe: boolean;
+}
+
+/**
+ * What the attempts of one request say about the workers. Most say it at once. A bad answer waits
+ * for the others: the same on every worker, it is the request's own; good elsewhere, it is not.
+ */
+export class Judge {
+  readonly #deps: JudgeDeps;
+  readonly #request: RoutedRequest;
+  readonly #undecided: Trial[] = [];
+  #wentWell = false;
+
+  constructor(deps: JudgeDeps, request: RoutedRequest) {
+    this.#deps = deps;
+    this.#request = request;
+  }
+
+  /** In the tick of the attempt's end; the client is not kept waiting for what this asks. */
+  attemptEnded(trial: Trial): void {
+    const { outcome } = trial.record;
+    if (outcome.kind !== "timeout" || outcome.workerAlive) return this.#judge(trial);
+    void this.#askFirst(trial, outcome);
+  }
+
+  async #askFirst({ record, wasProbe }: Trial, outcome: Silence): Promise<void> {
+    const workerAlive = await this.#deps.isAlive(record.worker);
+    this.#judge({ record: { ...record, outcome: { ...outcome, workerAlive } }, wasProbe });
+  }
+
+  /** No further attempt: what was undecided is decided. */
+  requestEnded(): void {
+    // By index: a poll between two attempts makes a new object of the same worker.
+    const workers = new Set(this.#undecided.map(({ record }) => record.worker.index));
+    const shared = !this.#wentWell && workers.size > 1;
+    for (const trial of this.#undecided) {
+      // One request counts once against a worker, however often it was tried there.
+      const isFirst = workers.delete(trial.record.worker.index);
+      this.#charge(trial, isFirst ? (shared ? "shared" : "failure") : "neutral");
+    }
+  }
+
+  #judge(trial: Trial): void {
+    const { record } = trial;
+    const verdict = classify(record.outcome);
+    this.#deps.observer.onAttemptEnd(this.#request, record, verdict.class);
+    if (verdict.mayBeTheRequest) {
+      this.#undecided.push(trial);
+      return;
+    }
+    if (record.outcome.kind === "answered" && record.outcome.status < 300) this.#wentWell = true;
+    this.#charge(trial, verdict.class);
+  }
+
+  #charge({ record, wasProbe }: Trial, outcomeClass: OutcomeClass): void {
+    const { worker, outcome } = record;
+    const end = { class: outcomeClass, failure: failureOf(outcome), wasProbe };
+    this.#deps.cooldowns.ended(worker.index, end);
+  }
+}

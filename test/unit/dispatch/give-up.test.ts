@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import type { Answer } from "../../../src/dispatch/answer.ts";
+import { attemptsFailedError, deadlineError, failureOf } from "../../../src/dispatch/give-up.ts";
+import { routedRequest } from "../../support/request-builders.ts";
+
+const answer = (status: number, retryAfterMs: number | null = null): Answer => ({
+  status,
+  contentType: "application/json",
+  body: Buffer.from("{}"),
+  retryAfterMs,
+});
+
+const errorOfAnswer = (status: number, attempts = 1, retryAfterMs: number | null = null) =>
+  attemptsFailedError({
+    workerId: "node1",
+    outcome: { kind: "answered", status },
+    answer: answer(status, retryAfterMs),
+    attempts,
+  });
+
+describe("what is told when every attempt failed", () => {
+  test.each([408, 429, 503])(
+    "after %i is that workers are busy, and when to come back",
+    (status) => {
+      const error = errorOfAnswer(status, 2, 7000);
+      expect(error).toMatchObject({ code: "NO_GPU_AVAILABLE", retryAfterMs: 7000 });
+      expect(error.message).toBe(`every worker is busy: node1 answered ${status}`);
+      expect(errorOfAnswer(status).retryAfterMs).toBe(1000);
+    },
+  );
+
+  test("names the worker, the last failure and the number of attempts", () => {
+    expect(errorOfAnswer(500)).toMatchObject({ code: "WORKER_FAILED", retryAfterMs: null });
+    expect(errorOfAnswer(500).message).toBe("the attempt failed; node1: answered 500");
+    expect(errorOfAnswer(500, 4).message).toBe("4 attempts failed; node1: answered 500");
+    const outcome = { kind: "unreachable", failure: "refused (ECONNREFUSED)" } as const;
+    const last = { workerId: "node1", outcome, answer: null, attempts: 4 };
+    expect(attemptsFailedError(last).message).toBe(
+      "4 attempts failed; node1: refused (ECONNREFUSED)",
+    );
+  });
+
+  test.each([401, 403])("after %i is where the worker's key is set", (status) => {
+    expect(errorOfAnswer(status).message).toContain("check its api_key_env");
+  });
+});
+
+describe("a failure in words", () => {
+  test("is empty where nothing failed", () => {
+    expect(failureOf({ kind: "answered", status: 200 })).toBe("");
+    expect(failureOf({ kind: "abandoned" })).toBe("");
+  });
+
+  test("is what broke, or that nothing came", () => {
+    expect(failureOf({ kind: "broken", failure: "reset", committed: true })).toBe("reset");
+    expect(failureOf({ kind: "answered", status: 302 })).toBe("answered 302");
+    const silent = { kind: "timeout", workerAlive: false, committed: false } as const;
+    expect(failureOf(silent)).toBe("it sent nothing before the deadline");
+  });
+});
+
+test("a deadline tells how long it was, and the three ways out", () => {
+  const error = deadlineError(routedRequest({ acceptedAtMs: 1000, deadlineAtMs: 3550 }));
+  expect(error.code).toBe("DEADLINE_EXCEEDED");
+  expect(error.message).toBe(
+    "still generating after 2.6 s: stream, send x-timeout-ms, or raise " +
+      "request_router.request_timeout",
+  );
+});

@@ -1,0 +1,100 @@
+import { expect, onTestFinished } from "vitest";
+import { Leases } from "../../../src/admission/leases.ts";
+import type { Answer, AnswerSink } from "../../../src/dispatch/answer.ts";
+import type { AttemptJob } from "../../../src/dispatch/attempt.ts";
+import type { AttemptResult } from "../../../src/dispatch/relay.ts";
+import { createRouteRequest } from "../../../src/dispatch/route-request.ts";
+import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
+import type { AttemptOutcome } from "../../../src/failures/classify.ts";
+import { Cooldowns } from "../../../src/failures/cooldowns.ts";
+import type { RouterError } from "../../../src/errors.ts";
+import { Random } from "../../../src/routing/random.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { routedRequest } from "../../support/request-builders.ts";
+import { fleetOf, serving, strategyNamed, viewOf } from "../../support/routing-builders.ts";
+
+export const RETRY_DELAY_MS = 1000;
+export const COOLDOWN_MS = 300_000;
+
+/** Retry delays without their jitter. */
+class Middle extends Random {
+  override next(): number {
+    return 0.5;
+  }
+}
+
+/** What one attempt does: ends so, or whatever the function does. */
+export type Step = AttemptResult | ((job: AttemptJob) => AttemptResult | Promise<AttemptResult>);
+
+interface StageOptions {
+  readonly workers?: number;
+  readonly slots?: number;
+  readonly maxRetries?: number;
+  readonly steps: readonly Step[];
+}
+
+/** The story of requests with real leases and cooldowns, and attempts that follow a script. */
+export function setStage({ workers = 2, slots = 8, maxRetries = 3, steps }: StageOptions) {
+  const clock = new FakeClock();
+  const leases = new Leases(clock);
+  const cooldowns = new Cooldowns({
+    clock,
+    errorThreshold: 0.1,
+    cooldownMs: COOLDOWN_MS,
+    onChange: () => undefined,
+  });
+  const fleet = fleetOf(Array.from({ length: workers }, (_, index) => serving(index, { slots })));
+  const script = [...steps];
+  /** Indexes of the workers that were tried. */
+  const tried: number[] = [];
+  const random = new Middle(1);
+  const routeRequest = createRouteRequest({
+    clock,
+    random,
+    strategy: strategyNamed("least_requests"),
+    retry: { maxRetries, delayMs: RETRY_DELAY_MS },
+    leases,
+    cooldowns,
+    view: () => ({ ...viewOf(fleet), leases, cooldowns, nowMs: clock.now() }),
+    attempt: async (job) => {
+      tried.push(job.worker.index);
+      expect(leases.own(job.worker.index)).toBeGreaterThan(0);
+      const step = script.shift();
+      if (!step) throw new Error("no attempt was expected");
+      return typeof step === "function" ? step(job) : step;
+    },
+    isAlive: () => Promise.resolve(false),
+    observer: { onDecision: () => undefined, onAttemptEnd: () => undefined },
+  });
+  const told: string[] = [];
+  const send = (changes: Partial<RoutedRequest> = {}) =>
+    routeRequest(routedRequest(changes), recordingSink(told));
+  /** Slots that other requests hold. */
+  const take = (workerIndex: number) =>
+    leases.take(fleet.workers[workerIndex]!, { requestId: "x", user: "bob", memoryBytes: 0 });
+  onTestFinished(() => expect(leases.openCount).toBe(0));
+  return { clock, leases, cooldowns, tried, told, send, take };
+}
+
+function recordingSink(told: string[]): AnswerSink {
+  return {
+    whole: ({ status }: Answer, { attempts }) => void told.push(`${status} after ${attempts}`),
+    begin: () => void told.push("begin"),
+    write: () => true,
+    onDrain: () => undefined,
+    end: () => void told.push("end"),
+    cut: () => void told.push("cut"),
+    refuse: (error: RouterError, tags) =>
+      void told.push(`${error.status} ${error.code} after ${tags?.attempts ?? 0}`),
+  };
+}
+
+export function ends(outcome: AttemptOutcome, answer: Answer | null = null): AttemptResult {
+  const usage = { promptTokens: null, completionTokens: null };
+  return { outcome, answer, firstByteAtMs: null, usage, heldUpByClient: false };
+}
+
+export function answers(status: number): AttemptResult {
+  const answer = { status, contentType: "application/json", body: Buffer.from("{}") };
+  return ends({ kind: "answered", status }, { ...answer, retryAfterMs: null });
+}

@@ -1,0 +1,65 @@
+import type { AnswerSink } from "../../../src/dispatch/answer.ts";
+import type { RouteEnd } from "../../../src/dispatch/route-request.ts";
+import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
+import { Job } from "../../../src/requests/job.ts";
+import { Jobs } from "../../../src/requests/jobs.ts";
+import { JobStore, type JobStoreOptions } from "../../../src/requests/store.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { attemptRecord, routedRequest } from "../../support/request-builders.ts";
+import { serving } from "../../support/routing-builders.ts";
+
+export function createStore(options: Partial<JobStoreOptions> = {}) {
+  const clock = new FakeClock();
+  return { clock, store: new JobStore({ clock, ttlMs: 60_000, maxBytes: 100_000, ...options }) };
+}
+
+export function jobOf(changes: Partial<RoutedRequest> = {}): Job {
+  const about = { submittedAtWallMs: 0, expectedDurationMs: null };
+  return new Job(routedRequest(changes), about);
+}
+
+export const answerOf = (text: string, status = 200) => ({
+  status,
+  contentType: "application/json",
+  body: Buffer.from(text),
+  retryAfterMs: null,
+});
+
+export const decision = { strategy: "hybrid", chosen: "worker-0", candidates: [] };
+
+/** A request that is under way: what the router would do with it is done by the test. */
+interface Route {
+  readonly request: RoutedRequest;
+  readonly sink: AnswerSink;
+  readonly end: (end?: Partial<RouteEnd>) => void;
+  readonly break: (error: Error) => void;
+}
+
+/** Jobs whose requests go to the test instead of to workers. */
+export function createJobs(atOnce: (sink: AnswerSink) => void = () => undefined) {
+  const { clock, store } = createStore();
+  const routes: Route[] = [];
+  const ended: { readonly job: Job; readonly end: RouteEnd }[] = [];
+  const jobs = new Jobs({
+    clock,
+    store,
+    routeRequest(request, sink) {
+      const { promise, resolve, reject } = Promise.withResolvers<RouteEnd>();
+      const whole = { status: 200, error: null, attempts: [attemptRecord()] };
+      const end = (changes: Partial<RouteEnd> = {}): void => resolve({ ...whole, ...changes });
+      routes.push({ request, sink, end, break: reject });
+      atOnce(sink);
+      return promise;
+    },
+    onEnd: (job, end) => ended.push({ job, end }),
+  });
+
+  /** Submits, and finds a worker for it. */
+  const start = (changes: Partial<RoutedRequest> = {}) => {
+    const job = jobs.submit(routedRequest(changes), null);
+    job.decided(serving(0), decision, clock.wallMs());
+    return { job, route: routes.at(-1)! };
+  };
+
+  return { clock, store, jobs, routes, ended, start };
+}
