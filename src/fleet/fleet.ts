@@ -100,8 +100,10 @@ export class Fleet {
     const stateChanged = facts.state !== undefined && facts.state !== state;
     if (stateChanged) this.#logStateChange(entry.spec.id, state, facts);
     if (facts.state === "up") entry.dropped.clear();
+    const { stateReason = entry.facts.stateReason } = facts;
+    const reasonChanged = stateReason !== entry.facts.stateReason;
     entry.facts = { ...entry.facts, ...facts };
-    if (stateChanged) this.#snapshot = null;
+    if (stateChanged || reasonChanged) this.#snapshot = null;
     else this.#changeSoon();
   }
 

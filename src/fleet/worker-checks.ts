@@ -44,7 +44,8 @@ export class WorkerChecks {
   }
 
   async askAll(): Promise<void> {
-    await this.#ask(this.#workers(), (worker) => this.#askFacts(worker));
+    const workers = this.#workers().filter((worker) => !this.#mustNotDisturb(worker));
+    await this.#ask(workers, (worker) => this.#askFacts(worker));
   }
 
   async greetNew(): Promise<void> {
@@ -64,6 +65,12 @@ export class WorkerChecks {
   close(): void {
     this.#closed = true;
     for (const timer of this.#checks.values()) timer.cancel();
+  }
+
+  /** Its answers to our requests show that it lives; its models can wait until it is idle. */
+  #mustNotDisturb({ engine, index, state }: Worker): boolean {
+    const { engines, ownLeases } = this.#options;
+    return state === "up" && engines[engine].checksDisturb && ownLeases(index) > 0;
   }
 
   #workers(): readonly Worker[] {

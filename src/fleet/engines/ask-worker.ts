@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
-import { createGetAgent, errorCode, limitedGet } from "../sources/limited-get.ts";
+import { errorCode } from "../network-failure.ts";
+import { createGetAgent, limitedGet } from "../sources/limited-get.ts";
 import { WorkerUnreachable, type Answer } from "./engine.ts";
 
 export interface AskWorkersOptions {
@@ -33,6 +34,8 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   "ENOTFOUND",
 ]);
 
+const UNREACHABLE_FIX = "start the worker, or correct its url";
+
 export function createAskWorkers({ clock, timeoutMs = 2000 }: AskWorkersOptions): AskWorkers {
   const agent = createGetAgent(timeoutMs);
   return {
@@ -42,9 +45,12 @@ export function createAskWorkers({ clock, timeoutMs = 2000 }: AskWorkersOptions)
         return await limitedGet(agent, { url: url + path, ...limits });
       } catch (error) {
         const { message, cause } = error as Error;
-        if (UNREACHABLE.has(errorCode(cause) ?? ""))
-          throw new WorkerUnreachable(message, { cause });
-        throw error;
+        // Users read it as the reason why a worker is not chosen; its address is for operators.
+        const reason = message.replace(url, "");
+        const isUnreachable = UNREACHABLE.has(errorCode(cause) ?? "");
+        throw isUnreachable
+          ? new WorkerUnreachable(`${reason}; ${UNREACHABLE_FIX}`, { cause })
+          : new Error(reason, { cause });
       }
     },
     close: () => agent.destroy(),

@@ -44,6 +44,8 @@ export interface Engine {
   readonly defaultSlots: number;
   /** Takes its GPU memory once at start. */
   readonly preallocatesMemory: boolean;
+  /** A question for its models can end a running stream (llama-cpp-python): asked only when idle. */
+  readonly checksDisturb: boolean;
   /** Answers models it has on disk and loads them on demand, one request waiting for the load. */
   readonly loadsOnDemand: boolean;
   readonly paths: ReadonlySet<ApiPath>;

@@ -11,6 +11,7 @@ import { fieldOf, jsonOf, slotsOf } from "./read-answer.ts";
 export const llamacpp: Engine = {
   name: "llamacpp",
   defaultSlots: 1,
+  checksDisturb: true,
   preallocatesMemory: false,
   loadsOnDemand: false,
   paths: new Set(API_PATHS),

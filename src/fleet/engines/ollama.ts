@@ -8,6 +8,7 @@ import { fieldOf, jsonOf, namesIn } from "./read-answer.ts";
 export const ollama: Engine = {
   name: "ollama",
   defaultSlots: 1,
+  checksDisturb: false,
   preallocatesMemory: false,
   loadsOnDemand: true,
   paths: new Set([

@@ -6,6 +6,7 @@ import { MODELS_PATH, readModels } from "./openai-models.ts";
 export const openai: Engine = {
   name: "openai",
   defaultSlots: 32,
+  checksDisturb: true,
   preallocatesMemory: false,
   loadsOnDemand: false,
   paths: new Set(API_PATHS),

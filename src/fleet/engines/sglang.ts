@@ -11,6 +11,7 @@ import { fieldOf, optionalJsonOf, slotsOf } from "./read-answer.ts";
 export const sglang: Engine = {
   name: "sglang",
   defaultSlots: 64,
+  checksDisturb: false,
   preallocatesMemory: true,
   loadsOnDemand: false,
   paths: new Set(API_PATHS),

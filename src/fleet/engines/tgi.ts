@@ -7,6 +7,7 @@ import { fieldOf, optionalJsonOf, slotsOf } from "./read-answer.ts";
 export const tgi: Engine = {
   name: "tgi",
   defaultSlots: 64,
+  checksDisturb: false,
   preallocatesMemory: true,
   loadsOnDemand: false,
   paths: new Set(["/v1/chat/completions", "/v1/completions"]),

@@ -8,6 +8,7 @@ import { askModels } from "./openai-models.ts";
 export const triton: Engine = {
   name: "triton",
   defaultSlots: 32,
+  checksDisturb: false,
   preallocatesMemory: false,
   loadsOnDemand: false,
   paths: new Set(["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]),

@@ -7,6 +7,7 @@ import { askLoad } from "./prometheus-text.ts";
 export const vllm: Engine = {
   name: "vllm",
   defaultSlots: 256,
+  checksDisturb: false,
   preallocatesMemory: true,
   loadsOnDemand: false,
   paths: new Set(API_PATHS),

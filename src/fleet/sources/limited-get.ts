@@ -1,5 +1,6 @@
 import { request, Agent } from "undici";
 import type { Clock } from "../../clock.ts";
+import { networkFailure } from "../network-failure.ts";
 
 /** A GET that cannot hang, flood the memory, be led elsewhere or leave a connection behind. */
 export interface LimitedGet {
@@ -49,7 +50,7 @@ export async function limitedGet(agent: Agent, options: LimitedGet): Promise<Get
     }
     return { status: statusCode, text };
   } catch (error) {
-    throw new Error(`GET ${url}: ${inWords(error)}`, { cause: error });
+    throw new Error(`GET ${url}: ${networkFailure(error)}`, { cause: error });
   } finally {
     deadline.cancel();
   }
@@ -65,28 +66,4 @@ async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EHOSTUNREACH: "no route to host",
-  ENETUNREACH: "network unreachable",
-  ENOTFOUND: "host name not found",
-  EAI_AGAIN: "host name could not be looked up just now",
-  UND_ERR_SOCKET: "connection closed before the answer was complete",
-  UND_ERR_CONNECT_TIMEOUT: "no connection in time",
-};
-
-/** Node's own message is empty for a refusal on both IPv4 and IPv6, and cryptic otherwise. */
-function inWords(error: unknown): string {
-  const code = errorCode(error);
-  if (code !== null && WORDS[code] !== undefined) return `${WORDS[code]} (${code})`;
-  return error instanceof Error && error.message !== "" ? error.message : (code ?? "failed");
-}
-
-/** The network's code, such as ECONNREFUSED; null = it has none. */
-export function errorCode(error: unknown): string | null {
-  if (!(error instanceof Error) || !("code" in error)) return null;
-  return typeof error.code === "string" ? error.code : null;
 }

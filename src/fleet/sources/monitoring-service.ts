@@ -24,8 +24,12 @@ export function createMonitoringService(options: MonitoringServiceOptions): GpuS
   const base = origin + pathname.replace(/\/+$/, "");
   const agent = createGetAgent(timeoutMs);
 
-  function get(url: string): Promise<GetAnswer> {
-    return limitedGet(agent, { url, token, timeoutMs, maxBytes: MAX_BODY_BYTES, clock });
+  async function get(url: string): Promise<GetAnswer> {
+    try {
+      return await limitedGet(agent, { url, token, timeoutMs, maxBytes: MAX_BODY_BYTES, clock });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; ${NO_ANSWER_FIX}`, { cause: error });
+    }
   }
 
   return {
@@ -47,6 +51,9 @@ export function createMonitoringService(options: MonitoringServiceOptions): GpuS
     close: () => agent.destroy(),
   };
 }
+
+const NO_ANSWER_FIX =
+  "start the GPU Monitoring Service there, or correct gpu_monitoring.url (null = no telemetry)";
 
 const NOT_JSON = "the answer has NaN or Infinity, which JSON does not know; they count as unknown";
 

@@ -90,7 +90,7 @@ describe("a question to the monitoring service", () => {
       response.write(" ", () => clock.advance(1000));
     });
     const failure = await failureOf(sourceOf(url, { timeoutMs: 2000, clock }).poll());
-    expect(failure).toBe(`GET ${url}/gpus: no complete answer within 2000 ms`);
+    expect(failure).toContain(`GET ${url}/gpus: no complete answer within 2000 ms; `);
   });
 });
 
@@ -138,11 +138,12 @@ describe("an answer that is no list of GPUs is refused with its reason:", () => 
     expect(await failureOf((await writing("SSH-2.0-OpenSSH\r\n")).poll())).toContain("/gpus: ");
   });
 
-  test("a refused connection", async () => {
+  test("a refused connection, with what to do about it", async () => {
     const server = await listenOnLoopback(0, () => undefined);
     await server.close();
     const failure = await failureOf(sourceOf(server.url).poll());
-    expect(failure).toBe(`GET ${server.url}/gpus: connection refused (ECONNREFUSED)`);
+    expect(failure).toContain(`GET ${server.url}/gpus: connection refused (ECONNREFUSED); `);
+    expect(failure).toContain("correct gpu_monitoring.url (null = no telemetry)");
   });
 
   test("an unknown state of health", async () => {
