@@ -3,6 +3,7 @@ import { Leases } from "./admission/leases.ts";
 import type { Clock } from "./clock.ts";
 import type { Config, KnownNames } from "./config/schema.ts";
 import { createDispatcher, type DispatchSettings } from "./dispatch/dispatcher.ts";
+import { failureOf } from "./dispatch/give-up.ts";
 import { learnFrom } from "./dispatch/learn.ts";
 import { reportOf } from "./dispatch/request-report.ts";
 import type { RouteEnd, RouteObserver, RouteRequest } from "./dispatch/route-request.ts";
@@ -12,7 +13,7 @@ import { createFleetLoop, type FleetLoop, type FleetSettings } from "./fleet/fle
 import type { FleetSnapshot } from "./fleet/snapshot.ts";
 import { workerSpecOf } from "./fleet/worker-spec.ts";
 import { ENGINE_NAMES, type Worker } from "./fleet/worker.ts";
-import { drain } from "./http/drain.ts";
+import { countOpenAnswers, drain } from "./http/drain.ts";
 import { createKeyDirectory } from "./http/keys.ts";
 import type { RouterApp } from "./http/router-app.ts";
 import { createServer } from "./http/server.ts";
@@ -85,7 +86,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     reports,
     ...work,
   });
-  const open = (): number => leases.openCount + work.jobs.runningCount;
+  const openAnswers = countOpenAnswers(server.server);
+  const open = (): number => openAnswers() + work.jobs.runningCount;
   return {
     server,
     listen: () => server.listen({ host: config.api.host, port: config.api.port }),
@@ -96,8 +98,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     async close() {
       state.draining = true;
       const timeoutMs = config.api.drain_timeout * MS;
+      log.info({ open: open(), timeoutMs }, "stopping");
       const cutOff = (): void => {
-        log.warn({ open: leases.openCount, timeoutMs }, "drain timeout over, requests cut off");
+        log.warn({ open: open(), timeoutMs }, "drain timeout over, requests cut off");
         work.jobs.abandonAll();
       };
       await drain({ server, clock, timeoutMs, open, cutOff });
@@ -177,16 +180,20 @@ function createReports({ config, clock, log }: AppOptions, parts: ReportedParts)
       job?.decided(choice.worker, decision, clock.wallMs());
       if (config.api.debug) log.debug({ requestId: request.id, decision }, "decision");
     },
-    onAttemptEnd(request, record) {
-      metrics.attemptEnded(record);
+    onAttemptEnd(request, record, outcome) {
+      metrics.attemptEnded(record.worker.id, outcome);
       learnFrom(record, request, learning);
+      if (outcome === "success" || outcome === "neutral") return;
+      const { worker, outcome: end } = record;
+      const fields = { requestId: request.id, workerId: worker.id, failure: failureOf(end) };
+      log.warn(fields, "attempt failed");
     },
   };
   const requestEnded = (request: RoutedRequest, end: RouteEnd): void => {
     const report = reportOf(request, end, clock.now());
     metrics.requestEnded(report);
     users.add(report);
-    log.info({ ...report }, "request");
+    log.info(report, "request");
   };
   return { metrics, users, observer, requestEnded };
 }

@@ -149,7 +149,7 @@ function badKey(key: string, retryAfterMs: number | null): RouterError {
   return new RouterError(
     "UNAUTHORIZED",
     isMistyped(key)
-      ? "the key is mistyped: its checksum does not match"
+      ? "the key is mistyped: its checksum does not match; copy it again"
       : "unknown or revoked API key: ask an operator for one (npm run key)",
   );
 }

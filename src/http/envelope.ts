@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { Abandonment, type RoutedRequest } from "../dispatch/routed-request.ts";
+import { findMember } from "../dispatch/json-member.ts";
 import { RouterError } from "../errors.ts";
 import { API_PATHS, type ApiPath } from "../fleet/worker.ts";
 import type { Band } from "../routing/stages.ts";
@@ -64,6 +65,8 @@ export const routeBodySchema = z
 export type RouteBody = z.output<typeof routeBodySchema>;
 
 export interface EnvelopeContext {
+  /** The body as it came: the payload is passed on byte for byte. */
+  readonly bodyText: string;
   readonly identity: Identity;
   /** Used where the body brings no request_id. */
   readonly requestId: string;
@@ -84,7 +87,7 @@ export function toRoutedRequest(body: RouteBody, context: EnvelopeContext): Rout
     model: body.model_id,
     band: (body.priority ?? DEFAULT_BAND) as Band,
     stream: false,
-    body: Buffer.from(JSON.stringify(payloadFor(body))),
+    body: payloadBytes(body, context.bodyText),
     memoryBytes: needs?.memory === undefined ? null : needs.memory * BYTES_PER_MB,
     computeUnits: needs?.compute_units ?? null,
     acceptedAtMs,
@@ -93,7 +96,20 @@ export function toRoutedRequest(body: RouteBody, context: EnvelopeContext): Rout
   };
 }
 
-function payloadFor({ payload, model_id }: RouteBody): Record<string, unknown> {
+/** Parsing and writing it anew would round long numbers, such as seeds. */
+function payloadBytes(body: RouteBody, bodyText: string): Buffer {
+  checkPayload(body);
+  const bytes = Buffer.from(bodyText);
+  const span = findMember(bytes, "payload");
+  if (!span) throw new Error("the body has no payload");
+  const payload = bytes.subarray(span.start, span.end);
+  if (body.payload["model"] !== undefined) return payload;
+  const model = `{"model":${JSON.stringify(body.model_id)}`;
+  const separator = Object.keys(body.payload).length === 0 ? "" : ",";
+  return Buffer.concat([Buffer.from(model + separator), payload.subarray(1)]);
+}
+
+function checkPayload({ payload, model_id }: RouteBody): void {
   if (payload["stream"] !== undefined && payload["stream"] !== false) {
     const message = "a job's payload cannot stream: leave payload.stream out, or call /v1 directly";
     throw new RouterError("INVALID_REQUEST", message, { param: "payload.stream" });
@@ -102,7 +118,6 @@ function payloadFor({ payload, model_id }: RouteBody): Record<string, unknown> {
     const message = "payload.model must be model_id, or be left out";
     throw new RouterError("INVALID_REQUEST", message, { param: "payload.model" });
   }
-  return { ...payload, model: model_id };
 }
 
 const PATH_BY_FIELD: readonly (readonly [field: string, path: ApiPath])[] = [

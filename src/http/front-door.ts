@@ -47,10 +47,33 @@ export async function installFrontDoor(app: FastifyInstance, door: FrontDoor): P
   app.addHook("onRequest", denyOutsiders(createNetworkGate(door)));
   app.addHook("onRequest", guardRequest);
   app.addHook("onSend", apiHeaders);
+  installJsonParser(app);
   const throttle = createAuthThrottle(door);
   await installAuth(app, { keys: door.keys, publicPrefixes: door.publicPrefixes, throttle });
   // Node would answer an unknown Expect by itself and without a body; the guard explains it.
   app.server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     app.routing(request, response);
   });
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** A JSON body as it came, for what is passed on; empty where there was none. */
+    bodyText: string;
+  }
+}
+
+function installJsonParser(app: FastifyInstance): void {
+  app.decorateRequest("bodyText", "");
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser<string>(
+    "application/json",
+    { parseAs: "string" },
+    (request, body, done) => {
+      request.bodyText = body;
+      // Common clients name a content type on every request, also where they send nothing.
+      if (body === "" && request.method === "DELETE") done(null);
+      else void parseJson(request, body, done);
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Lease } from "../admission/leases.ts";
 import type { Cooldown } from "../failures/cooldowns.ts";
-import type { Gpu } from "../fleet/gpu.ts";
+import type { Gpu, GpuProcess } from "../fleet/gpu.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { seesEverything } from "./caller.ts";
@@ -16,6 +16,12 @@ const cooldownSchema = z
   .nullable()
   .describe("null = it gets requests.");
 
+const processSchema = z.object({
+  pid: known,
+  name: z.string().nullable(),
+  memory_used: known.describe("Bytes."),
+});
+
 const leaseSchema = z.object({
   request_id: z.string().nullable().describe("null = another user's."),
   user_id: z.string().nullable(),
@@ -23,7 +29,7 @@ const leaseSchema = z.object({
   running_ms: z.number(),
 });
 
-export const gpuSchema = z.object({
+const gpuFields = z.object({
   gpu_id: z.string(),
   name: z.string().nullable(),
   status: z.enum(["available", "busy", "error", "maintenance"]),
@@ -44,16 +50,21 @@ export const gpuSchema = z.object({
   queued_requests: z.number(),
   cooldown: cooldownSchema,
   workers: z.array(z.string()),
-  source: z.string(),
+  source: z.string().nullable().describe("The monitor that reports it; for operators."),
   age_ms: known.describe("Age of the telemetry."),
 });
 
-export const gpuDetailSchema = gpuSchema.extend({
-  active_requests: z.array(leaseSchema),
-  processes: z.array(z.unknown()).nullable().describe("For operators."),
-});
+export const gpuSchema = gpuFields.describe("A GPU as known now.").meta({ id: "Gpu" });
 
-export const workerSchema = z.object({
+export const gpuDetailSchema = gpuFields
+  .extend({
+    active_requests: z.array(leaseSchema),
+    processes: z.array(processSchema).nullable().describe("For operators."),
+  })
+  .describe("A GPU, with the requests that run on it.")
+  .meta({ id: "GpuDetail" });
+
+const workerFields = z.object({
   worker_id: z.string(),
   engine: z.string(),
   url: z.string().nullable().describe("For operators."),
@@ -68,7 +79,11 @@ export const workerSchema = z.object({
   cooldown: cooldownSchema,
 });
 
+export const workerSchema = workerFields.describe("A worker as known now.").meta({ id: "Worker" });
+
+/** The fleet at one moment, for one caller. */
 export interface FleetView {
+  readonly identity: Identity;
   readonly nowMs: number;
   readonly wallMs: number;
   readonly snapshot: FleetSnapshot;
@@ -101,27 +116,31 @@ export function viewGpu(gpu: Gpu, view: FleetView) {
     queued_requests: 0,
     cooldown: workers.map((w) => viewCooldown(w, view)).find((c) => c !== null) ?? null,
     workers: workers.map((worker) => worker.id),
-    source: gpu.source,
+    source: seesEverything(view.identity) ? gpu.source : null,
     age_ms: ageMs(gpu.source, view),
   };
 }
 
-export function viewGpuDetail(gpu: Gpu, view: FleetView, identity: Identity) {
+export function viewGpuDetail(gpu: Gpu, view: FleetView) {
   const leases = workersOn(gpu, view).flatMap((worker) =>
-    view.openOn(worker.index).map((lease) => viewLease(lease, worker, { view, identity })),
+    view.openOn(worker.index).map((lease) => viewLease(lease, worker, view)),
   );
   return {
     ...viewGpu(gpu, view),
     active_requests: leases,
-    processes: seesEverything(identity) ? [...gpu.processes] : null,
+    processes: seesEverything(view.identity) ? gpu.processes.map(viewProcess) : null,
   };
 }
 
-export function viewWorker(worker: Worker, view: FleetView, identity: Identity) {
+function viewProcess({ pid, name, memoryUsedBytes }: GpuProcess) {
+  return { pid, name, memory_used: memoryUsedBytes };
+}
+
+export function viewWorker(worker: Worker, view: FleetView) {
   return {
     worker_id: worker.id,
     engine: worker.engine,
-    url: seesEverything(identity) ? worker.url : null,
+    url: seesEverything(view.identity) ? worker.url : null,
     state: worker.state,
     state_reason: worker.stateReason,
     models: [...worker.models.keys()],
@@ -146,17 +165,13 @@ function viewCooldown(worker: Worker, view: FleetView) {
 }
 
 /** What others run is counted, and not named. */
-function viewLease(
-  lease: Lease,
-  worker: Worker,
-  { view, identity }: { readonly view: FleetView; readonly identity: Identity },
-) {
+function viewLease(lease: Lease, worker: Worker, { identity, nowMs }: FleetView) {
   const visible = lease.user === identity.user || seesEverything(identity);
   return {
     request_id: visible ? lease.requestId : null,
     user_id: visible ? lease.user : null,
     worker_id: worker.id,
-    running_ms: Math.round(view.nowMs - lease.takenAtMs),
+    running_ms: Math.round(nowMs - lease.takenAtMs),
   };
 }
 

@@ -9,7 +9,7 @@ const monitorSchema = z.object({
   age_ms: z.number().nullable().describe("Since the last good poll."),
 });
 
-export const healthSchema = z.object({
+const healthFields = z.object({
   status: z.enum(["healthy", "degraded", "unhealthy"]),
   reasons: z.array(z.string()).describe("Why it is not healthy."),
   boot_id: z.string().describe("Changes with every start: jobs of an older one are forgotten."),
@@ -23,6 +23,10 @@ export const healthSchema = z.object({
   gpus: z.number(),
   monitors: z.array(monitorSchema),
 });
+
+export const healthSchema = healthFields
+  .describe("The state of process, fleet and monitors.")
+  .meta({ id: "Health" });
 
 export interface HealthInput {
   readonly snapshot: FleetSnapshot;
@@ -45,8 +49,8 @@ export function viewHealth(input: HealthInput): z.output<typeof healthSchema> {
     uptime_ms: input.uptimeMs,
     workers,
     gpus: snapshot.gpus.size,
-    monitors: snapshot.sources.map(({ name, failure, lastSuccessAtMs }) => ({
-      name,
+    monitors: snapshot.sources.map(({ failure, lastSuccessAtMs }, index) => ({
+      name: monitorName(index),
       status: failure !== null ? "failing" : lastSuccessAtMs === null ? "waiting" : "ok",
       age_ms: lastSuccessAtMs === null ? null : Math.round(nowMs - lastSuccessAtMs),
     })),
@@ -71,8 +75,14 @@ function reasonsFor({ snapshot, draining }: HealthInput, workers: WorkerCounts):
   for (const state of ["starting", "down", "cooling"] as const) {
     if (workers[state] > 0) reasons.push(`${workers[state]} worker(s) ${state}`);
   }
-  for (const { name, failure } of snapshot.sources) {
-    if (failure !== null) reasons.push(`monitor ${name} fails: routing on what was known`);
+  for (const [index, { failure }] of snapshot.sources.entries()) {
+    if (failure === null) continue;
+    reasons.push(`${monitorName(index)} fails: routing on what was known`);
   }
   return reasons;
+}
+
+/** In the order of gpu_monitoring.url and urls: the address is for those with a key. */
+function monitorName(index: number): string {
+  return `monitor-${index + 1}`;
 }

@@ -68,6 +68,7 @@ export class HttpAnswer implements AnswerSink {
 
   /** A defect of ours: whatever was begun ends, and the client is not left waiting. */
   fail(): void {
+    if (this.#response.writableEnded) return;
     const error = new RouterError("INTERNAL", "the router failed on this request");
     if (this.#response.headersSent) this.cut(error);
     else this.refuse(error, this.#tags);

@@ -25,9 +25,10 @@ export const decisionSchema = z
       }),
     ),
   })
-  .describe("Why it went where it went, and why not elsewhere.");
+  .describe("Why it went where it went, and why not elsewhere.")
+  .meta({ id: "Decision" });
 
-export const submittedSchema = z.object({
+const submittedFields = z.object({
   request_id: z.string(),
   status: z.enum(["pending", "queued", "processing", "completed", "failed", "cancelled"]),
   gpu_id: z.string().nullable(),
@@ -39,7 +40,11 @@ export const submittedSchema = z.object({
   error: z.unknown().optional(),
 });
 
-export const jobSchema = submittedSchema.extend({
+export const submittedSchema = submittedFields
+  .describe("Where the job went.")
+  .meta({ id: "SubmittedJob" });
+
+const jobFields = submittedFields.extend({
   user_id: z.string(),
   model_id: z.string(),
   type: z.string(),
@@ -61,6 +66,8 @@ export const jobSchema = submittedSchema.extend({
   ),
   decision: decisionSchema.nullable(),
 });
+
+export const jobSchema = jobFields.describe("How the job goes.").meta({ id: "Job" });
 
 /** The answer to a submission. `expectedMs`: what such a job usually takes; null = not known. */
 export function viewSubmission(job: Job, expectedMs: number | null) {

@@ -16,14 +16,12 @@ export function httpServerOptions(bodyLimitMb: number) {
       // The guard refuses a missing Host, in the form of our errors; Node's own answer is empty.
       requireHostHeader: false,
     },
-    bodyLimit: bodyLimitMb * 1024 * 1024,
+    bodyLimit: Math.ceil(bodyLimitMb * 1024 * 1024),
     // For the whole request with its body to arrive; the answer may take longer.
     requestTimeout: 30_000,
     // Longer than the 60 s after which common balancers drop idle connections: were it shorter, a
     // balancer could send a request into a connection that we are just closing.
     keepAliveTimeout: 75_000,
-    // Reconnecting now and then lets a balancer spread long-lived clients anew.
-    maxRequestsPerSocket: 1_000,
     routerOptions: {
       // One route, one path: /health/ is not /health.
       ignoreTrailingSlash: false,

@@ -14,6 +14,7 @@ import type { JobStore } from "../requests/store.ts";
 import type { TimeoutLimits } from "./caller.ts";
 import { frontDoorOptions, installFrontDoor, type FrontDoor } from "./front-door.ts";
 import type { FleetView } from "./gpu-view.ts";
+import type { Identity } from "./keys.ts";
 import { installDocs, installOpenapi } from "./openapi.ts";
 import type { RouterApp } from "./router-app.ts";
 import { explainRoutes } from "./routes/explain.ts";
@@ -59,7 +60,7 @@ export async function createServer(deps: ServerDeps): Promise<RouterApp> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await installFrontDoor(app, door);
-  await installOpenapi(app, deps.version);
+  await installOpenapi(app, deps);
   await app.register(async (scope: RouterApp) => registerRoutes(scope, deps));
   await installDocs(app, deps.demoKey);
   return app;
@@ -70,7 +71,7 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
   const isDraining = (): boolean => state.draining;
   const startedAtMs = clock.now();
   const uptimeMs = (): number => Math.round(clock.now() - startedAtMs);
-  const fleetView = (): FleetView => viewFleet(deps);
+  const fleetView = (identity: Identity): FleetView => viewFleet(deps, identity);
   healthRoutes(app, { ...deps, uptimeMs, nowMs: () => clock.now() });
   jobRoutes(app, { ...deps, isDraining });
   explainRoutes(app, { clock, timeouts, explainRequest: dispatcher.explainRequest });
@@ -95,8 +96,12 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
   );
 }
 
-function viewFleet({ clock, snapshot, leases, cooldowns }: ServerDeps): FleetView {
+function viewFleet(
+  { clock, snapshot, leases, cooldowns }: ServerDeps,
+  identity: Identity,
+): FleetView {
   return {
+    identity,
     nowMs: clock.now(),
     wallMs: clock.wallMs(),
     snapshot: snapshot(),

@@ -21,7 +21,8 @@ export function explainInvalid({ validation, validationContext }: InvalidInput):
 function unknownFields(issue: FastifySchemaValidationError, path: readonly string[]): RouterError {
   const { keys } = issue.params;
   const names = (Array.isArray(keys) ? keys : []).map((key) => [...path, String(key)].join("."));
-  const message = `unknown field${names.length === 1 ? "" : "s"}: ${names.join(", ")}`;
+  const unknown = `unknown field${names.length === 1 ? "" : "s"}: ${names.join(", ")}`;
+  const message = `${unknown}; /docs lists those that there are`;
   return new RouterError(
     "INVALID_REQUEST",
     message,

@@ -6,7 +6,8 @@ import type { TimeoutLimits } from "../caller.ts";
 import { routeBodySchema, toRoutedRequest } from "../envelope.ts";
 import { decisionSchema } from "../job-view.ts";
 import type { RouterApp } from "../router-app.ts";
-import { errorResponses, SECURED } from "../schemas.ts";
+import { describedJson, errorResponses, SECURED } from "../schemas.ts";
+import { refuseUnsupported } from "../unsupported.ts";
 
 export interface ExplainRoutesDeps {
   readonly clock: Clock;
@@ -20,17 +21,23 @@ export function explainRoutes(app: RouterApp, deps: ExplainRoutesDeps): void {
     "/api/v1/route/explain",
     {
       config: { access: "user" },
+      preValidation: refuseUnsupported,
       schema: {
         tags: ["Jobs"],
         summary: "Where a job would go now, and why; nothing is sent",
         security: SECURED,
         body: routeBodySchema,
-        response: { 200: decisionSchema, ...errorResponses(413, 415) },
+        response: {
+          200: describedJson("The decision.", decisionSchema),
+          ...errorResponses("USER_MISMATCH", "BODY_TOO_LARGE"),
+        },
       },
     },
     (request) => {
       const { clock, timeouts } = deps;
-      const context = { identity: identityOf(request), requestId: request.id, clock, timeouts };
+      const { id: requestId, bodyText } = request;
+      const identity = identityOf(request);
+      const context = { identity, requestId, bodyText, clock, timeouts };
       return deps.explainRequest(toRoutedRequest(request.body, context));
     },
   );

@@ -10,12 +10,14 @@ import {
   workerSchema,
   type FleetView,
 } from "../gpu-view.ts";
+import type { Identity } from "../keys.ts";
 import type { RouterApp } from "../router-app.ts";
-import { errorResponses, SECURED } from "../schemas.ts";
+import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 const tags = ["Fleet"];
+const fleetSchema = z.object({ gpus: z.array(gpuSchema), workers: z.array(workerSchema) });
 
-export function gpuRoutes(app: RouterApp, fleetView: () => FleetView): void {
+export function gpuRoutes(app: RouterApp, fleetView: (identity: Identity) => FleetView): void {
   app.get(
     "/api/v1/gpus",
     {
@@ -25,17 +27,16 @@ export function gpuRoutes(app: RouterApp, fleetView: () => FleetView): void {
         summary: "All GPUs and workers as known now",
         security: SECURED,
         response: {
-          200: z.object({ gpus: z.array(gpuSchema), workers: z.array(workerSchema) }),
+          200: describedJson("GPUs, and the workers on them or on none known.", fleetSchema),
           ...errorResponses(),
         },
       },
     },
     (request) => {
-      const view = fleetView();
-      const identity = identityOf(request);
+      const view = fleetView(identityOf(request));
       return {
         gpus: [...view.snapshot.gpus.values()].map((gpu) => viewGpu(gpu, view)),
-        workers: view.snapshot.workers.map((worker) => viewWorker(worker, view, identity)),
+        workers: view.snapshot.workers.map((worker) => viewWorker(worker, view)),
       };
     },
   );
@@ -48,13 +49,16 @@ export function gpuRoutes(app: RouterApp, fleetView: () => FleetView): void {
         summary: "One GPU, with the requests that run on it",
         security: SECURED,
         params: z.object({ gpu_id: z.string() }),
-        response: { 200: gpuDetailSchema, ...errorResponses(404) },
+        response: {
+          200: describedJson("The GPU.", gpuDetailSchema),
+          ...errorResponses("GPU_NOT_FOUND"),
+        },
       },
     },
     (request) => {
-      const view = fleetView();
+      const view = fleetView(identityOf(request));
       const gpu = view.snapshot.gpus.get(request.params.gpu_id);
-      if (gpu) return viewGpuDetail(gpu, view, identityOf(request));
+      if (gpu) return viewGpuDetail(gpu, view);
       const message = "no such GPU: GET /api/v1/gpus lists those that are known";
       throw new RouterError("GPU_NOT_FOUND", message, { param: "gpu_id" });
     },

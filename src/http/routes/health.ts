@@ -3,6 +3,7 @@ import type { CooldownView } from "../../failures/cooldowns.ts";
 import type { FleetSnapshot } from "../../fleet/snapshot.ts";
 import { healthSchema, viewHealth } from "../health-view.ts";
 import type { RouterApp } from "../router-app.ts";
+import { describedJson, publicErrors } from "../schemas.ts";
 
 const tags = ["Health"];
 
@@ -24,7 +25,11 @@ export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
       schema: {
         tags,
         summary: "State of process, fleet and monitors; 503 when it can serve nobody",
-        response: { 200: healthSchema, 503: healthSchema },
+        response: {
+          ...publicErrors(),
+          200: describedJson("It can serve somebody.", healthSchema),
+          503: describedJson("It can serve nobody.", healthSchema),
+        },
       },
     },
     (_request, reply) => {
@@ -40,7 +45,12 @@ export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
       return view;
     },
   );
-  const readySchema = z.object({ ready: z.boolean() });
+  registerProbes(app, deps);
+}
+
+const readySchema = z.object({ ready: z.boolean() });
+
+function registerProbes(app: RouterApp, { state }: HealthRoutesDeps): void {
   app.get(
     "/health/ready",
     {
@@ -48,11 +58,15 @@ export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
       schema: {
         tags,
         summary: "Whether to send requests here; fails first when the router stops",
-        response: { 200: readySchema, 503: readySchema },
+        response: {
+          ...publicErrors(),
+          200: describedJson("Send requests here.", readySchema),
+          503: describedJson("Starting or stopping: send none.", readySchema),
+        },
       },
     },
     (_request, reply) => {
-      const ready = deps.state.started && !deps.state.draining;
+      const ready = state.started && !state.draining;
       void reply.code(ready ? 200 : 503);
       return { ready };
     },
@@ -64,7 +78,10 @@ export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
       schema: {
         tags,
         summary: "200 while the process lives",
-        response: { 200: z.object({ live: z.literal(true) }) },
+        response: {
+          ...publicErrors(),
+          200: describedJson("The process lives.", z.object({ live: z.literal(true) })),
+        },
       },
     },
     () => ({ live: true as const }),

@@ -7,11 +7,13 @@ import type { Job } from "../../requests/job.ts";
 import type { Jobs } from "../../requests/jobs.ts";
 import type { JobStore } from "../../requests/store.ts";
 import { identityOf } from "../auth.ts";
-import { seesEverything, type TimeoutLimits } from "../caller.ts";
+import { effectiveUser, seesEverything, type TimeoutLimits } from "../caller.ts";
 import { routeBodySchema, toRoutedRequest } from "../envelope.ts";
 import { jobSchema, submittedSchema, viewJob, viewResult, viewSubmission } from "../job-view.ts";
+import { WISH_HEADERS } from "../openai-schemas.ts";
 import { parseWaitMs } from "../prefer.ts";
-import { errorResponses, SECURED } from "../schemas.ts";
+import { refuseUnsupported } from "../unsupported.ts";
+import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 import type { RouterApp } from "../router-app.ts";
 
 export interface JobRoutesDeps {
@@ -25,6 +27,26 @@ export interface JobRoutesDeps {
 
 const tags = ["Jobs"];
 const idParams = z.object({ request_id: z.string() });
+const userHeader = WISH_HEADERS.pick({ "x-user-id": true });
+
+/** Those of the tick of the submission; what happens later is in the job. */
+const SUBMIT_ERRORS = [
+  "USER_MISMATCH",
+  "MODEL_NOT_FOUND",
+  "REQUEST_ID_TAKEN",
+  "BODY_TOO_LARGE",
+  "NO_GPU_FITS",
+  "QUEUE_FULL",
+  "NO_GPU_AVAILABLE",
+  "SHUTTING_DOWN",
+] as const;
+const CANCEL_ERRORS = [
+  "FORBIDDEN",
+  "USER_MISMATCH",
+  "REQUEST_NOT_FOUND",
+  "ALREADY_FINISHED",
+  "BODY_TOO_LARGE",
+] as const;
 
 export function jobRoutes(app: RouterApp, deps: JobRoutesDeps): void {
   registerSubmit(app, deps);
@@ -37,6 +59,7 @@ function registerSubmit(app: RouterApp, deps: JobRoutesDeps): void {
     "/api/v1/route",
     {
       config: { access: "user" },
+      preValidation: refuseUnsupported,
       schema: {
         tags,
         summary: "Submit a job",
@@ -44,24 +67,30 @@ function registerSubmit(app: RouterApp, deps: JobRoutesDeps): void {
           "Answers at once with where the job went; GET /api/v1/requests/{request_id} tells how it " +
           "goes. With the header `Prefer: wait=20` it waits up to 20 s for the result.",
         security: SECURED,
-        headers: z.object({ prefer: z.string().optional().describe("wait=<seconds>") }),
+        headers: z.object({
+          prefer: z.string().optional().describe("wait=<seconds>, at most 300."),
+        }),
         body: routeBodySchema,
         response: {
-          200: submittedSchema,
-          ...errorResponses(404, 409, 413, 415, 422, 502, 503, 504),
+          200: describedJson("Where the job went.", submittedSchema),
+          ...errorResponses(...SUBMIT_ERRORS),
         },
       },
     },
     async (request, reply) => {
-      refuseUnsupported(request);
       if (deps.isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
       const { clock, timeouts } = deps;
-      const context = { identity: identityOf(request), requestId: request.id, clock, timeouts };
+      const { id: requestId, bodyText } = request;
+      const identity = identityOf(request);
+      const context = { identity, requestId, bodyText, clock, timeouts };
       const routed = toRoutedRequest(request.body, context);
       const needs = request.body.resource_requirements;
       const job = deps.jobs.submit(routed, needs?.expected_duration ?? null);
       const waitMs = parseWaitMs(request.headers.prefer);
-      if (waitMs !== null) await waitFor(job, { waitMs, reply, clock });
+      if (waitMs !== null) {
+        reply.header("preference-applied", `wait=${waitMs / 1000}`);
+        await waitFor(job, { waitMs, reply, clock });
+      }
       const view = viewSubmission(job, deps.expected.ofModel(routed.model));
       return waitMs !== null && job.isOver ? { ...view, ...viewResult(job) } : view;
     },
@@ -78,7 +107,11 @@ function registerRead(app: RouterApp, deps: JobRoutesDeps): void {
         summary: "How a job goes: status, result, attempts, decision",
         security: SECURED,
         params: idParams,
-        response: { 200: jobSchema, ...errorResponses(404) },
+        headers: userHeader,
+        response: {
+          200: describedJson("How the job goes.", jobSchema),
+          ...errorResponses("USER_MISMATCH", "REQUEST_NOT_FOUND"),
+        },
       },
     },
     (request) => {
@@ -98,7 +131,11 @@ function registerCancel(app: RouterApp, deps: JobRoutesDeps): void {
         summary: "Cancel a job, down to the worker",
         security: SECURED,
         params: idParams,
-        response: { 200: jobSchema, ...errorResponses(404, 409) },
+        headers: userHeader,
+        response: {
+          200: describedJson("The job, cancelled.", jobSchema),
+          ...errorResponses(...CANCEL_ERRORS),
+        },
       },
     },
     (request) => {
@@ -110,22 +147,20 @@ function registerCancel(app: RouterApp, deps: JobRoutesDeps): void {
   );
 }
 
-/** A key that is accepted and not honoured would run the job twice: better to say so. */
-function refuseUnsupported({ headers }: FastifyRequest): void {
-  if (headers["idempotency-key"] === undefined) return;
-  const message = "Idempotency-Key is not supported yet: leave it out, or send your own request_id";
-  throw new RouterError("INVALID_REQUEST", message, { param: "idempotency-key" });
-}
-
 /** Another user's job looks exactly like an unknown one. */
 function findJob(
-  request: FastifyRequest<{ Params: z.output<typeof idParams> }>,
+  request: FastifyRequest<{
+    Params: z.output<typeof idParams>;
+    Headers: z.output<typeof userHeader>;
+  }>,
   { store }: JobRoutesDeps,
 ): Job {
   const identity = identityOf(request);
   const id = request.params.request_id;
-  const own = store.find(identity.user, id);
-  const job = own ?? (mayReadOthers(identity) ? store.findOfAnyone(id) : null);
+  const named = request.headers["x-user-id"];
+  const own = store.find(effectiveUser(identity, named, "x-user-id"), id);
+  const anyones = named === undefined && mayReadOthers(identity);
+  const job = own ?? (anyones ? store.findOfAnyone(id) : null);
   if (job) return job;
   const message =
     "no such job of yours: it may have expired (jobs.ttl), or the router was restarted since";
@@ -148,16 +183,11 @@ async function waitFor(
   job: Job,
   { waitMs, reply, clock }: { waitMs: number; reply: FastifyReply; clock: Clock },
 ): Promise<void> {
-  reply.header("preference-applied", `wait=${Math.round(waitMs / 1000)}`);
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(waitMs, resolve);
-    const stop = job.onEnd(() => resolve());
-    const done = (): void => {
-      timer.cancel();
-      stop();
-      resolve();
-    };
-    reply.raw.once("close", done);
-    job.onEnd(done);
-  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(waitMs, resolve);
+  const stopListening = job.onEnd(() => resolve());
+  reply.raw.once("close", resolve);
+  await promise;
+  timer.cancel();
+  stopListening();
 }

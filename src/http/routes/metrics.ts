@@ -4,11 +4,12 @@ import type { Gpu } from "../../fleet/gpu.ts";
 import { identityOf } from "../auth.ts";
 import { seesEverything } from "../caller.ts";
 import { viewGpu, type FleetView } from "../gpu-view.ts";
+import type { Identity } from "../keys.ts";
 import type { RouterApp } from "../router-app.ts";
 import { errorResponses, SECURED } from "../schemas.ts";
 
 /** What a user asked for since the start. */
-export interface UserTotals {
+interface UserTotals {
   readonly userId: string;
   readonly totalRequests: number;
   readonly failedRequests: number;
@@ -19,7 +20,7 @@ export interface UserTotals {
 export interface MetricsRoutesDeps {
   readonly prometheus: { text(): Promise<string>; readonly contentType: string };
   readonly users: () => readonly UserTotals[];
-  readonly fleetView: () => FleetView;
+  readonly fleetView: (identity: Identity) => FleetView;
   readonly openLeases: () => number;
   readonly uptimeMs: () => number;
 }
@@ -62,9 +63,16 @@ export function metricsRoutes(app: RouterApp, deps: MetricsRoutesDeps): void {
         tags: ["Fleet"],
         summary: "Prometheus text (operators), or JSON with Accept: application/json",
         security: SECURED,
-        headers: z.object({ accept: z.string().optional() }),
-        produces: ["text/plain", "application/json"],
-        response: { 200: z.union([z.string(), metricsSchema]), ...errorResponses() },
+        response: {
+          200: {
+            description: "What the Accept header asks for.",
+            content: {
+              "text/plain": { schema: z.string() },
+              "application/json": { schema: metricsSchema },
+            },
+          },
+          ...errorResponses("FORBIDDEN"),
+        },
       },
     },
     async (request, reply) => {
@@ -72,7 +80,7 @@ export function metricsRoutes(app: RouterApp, deps: MetricsRoutesDeps): void {
       const all = seesEverything(identity);
       if (wantsJson(request.headers.accept)) {
         const mine = (totals: UserTotals): boolean => all || totals.userId === identity.user;
-        return viewMetrics(deps, deps.users().filter(mine));
+        return viewMetrics(deps, deps.fleetView(identity), deps.users().filter(mine));
       }
       if (!all) {
         const message =
@@ -90,7 +98,7 @@ function wantsJson(accept: string | undefined): boolean {
   return accept?.includes("application/json") === true;
 }
 
-function viewMetrics(deps: MetricsRoutesDeps, visible: readonly UserTotals[]) {
+function viewMetrics(deps: MetricsRoutesDeps, fleet: FleetView, visible: readonly UserTotals[]) {
   const totals = deps.users().reduce(
     (sum, row) => ({
       requests: sum.requests + row.totalRequests,
@@ -99,7 +107,6 @@ function viewMetrics(deps: MetricsRoutesDeps, visible: readonly UserTotals[]) {
     }),
     { requests: 0, failed: 0, ms: 0 },
   );
-  const view = deps.fleetView();
   return {
     total_requests: totals.requests,
     successful_requests: totals.requests - totals.failed,
@@ -108,7 +115,7 @@ function viewMetrics(deps: MetricsRoutesDeps, visible: readonly UserTotals[]) {
     queued_requests: 0,
     average_response_time_ms: mean(totals.ms, totals.requests),
     uptime_ms: deps.uptimeMs(),
-    gpu_metrics: [...view.snapshot.gpus.values()].map((gpu) => viewGpuMetrics(gpu, view)),
+    gpu_metrics: [...fleet.snapshot.gpus.values()].map((gpu) => viewGpuMetrics(gpu, fleet)),
     user_metrics: visible.map(viewUserMetrics),
   };
 }

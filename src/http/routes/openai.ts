@@ -9,8 +9,8 @@ import type { FleetSnapshot } from "../../fleet/snapshot.ts";
 import { API_PATHS, type ApiPath } from "../../fleet/worker.ts";
 import { readWishes, type TimeoutLimits } from "../caller.ts";
 import { HttpAnswer } from "../http-answer.ts";
-import { OPENAI_BODIES, WISH_HEADERS } from "../openai-schemas.ts";
-import { errorResponses, SECURED } from "../schemas.ts";
+import { OPENAI_BODIES, OPENAI_SUMMARIES, WISH_HEADERS, workerAnswers } from "../openai-schemas.ts";
+import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 export interface OpenaiRoutesDeps {
   readonly clock: Clock;
@@ -42,14 +42,14 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
     validatorCompiler: () => (value: unknown) => ({ value }),
     schema: {
       tags: ["OpenAI and Anthropic API"],
-      summary: `${path}, routed to the best worker`,
+      summary: OPENAI_SUMMARIES[path],
       description:
         "The body goes to the worker unchanged, and its answer comes back unchanged. " +
         "Response headers tell the way: x-worker-id, x-gpu-id, x-route-attempts, x-queue-ms.",
       security: SECURED,
       headers: WISH_HEADERS,
       body: OPENAI_BODIES[path],
-      response: { 200: z.unknown(), ...errorResponses(404, 413, 415, 422, 502, 503, 504) },
+      response: workerAnswers(STREAMING_PATHS.has(path)),
     },
     handler: (request, reply) => routeToWorker({ request, reply, path }, deps),
   });
@@ -119,6 +119,8 @@ const modelSchema = z.object({
   owned_by: z.string(),
 });
 
+const modelListSchema = z.object({ object: z.literal("list"), data: z.array(modelSchema) });
+
 function registerModels(app: FastifyInstance, { snapshot, clock }: OpenaiRoutesDeps): void {
   const created = Math.floor(clock.wallMs() / 1000);
   const describe = (id: string) => ({
@@ -137,7 +139,7 @@ function registerModels(app: FastifyInstance, { snapshot, clock }: OpenaiRoutesD
         summary: "Models that some worker serves",
         security: SECURED,
         response: {
-          200: z.object({ object: z.literal("list"), data: z.array(modelSchema) }),
+          200: describedJson("The models, in OpenAI's form.", modelListSchema),
           ...errorResponses(),
         },
       },
@@ -151,12 +153,17 @@ function registerModels(app: FastifyInstance, { snapshot, clock }: OpenaiRoutesD
     "/v1/models/*",
     {
       config: { access: "user" },
+      // The document calls the wildcard by its name.
+      validatorCompiler: () => (value: unknown) => ({ value }),
       schema: {
         tags,
         summary: "One model; its name may contain slashes",
         security: SECURED,
-        params: z.object({ "*": z.string().describe("The model's name.") }),
-        response: { 200: modelSchema, ...errorResponses(404) },
+        params: z.object({ model: z.string().describe("The model's name.") }),
+        response: {
+          200: describedJson("The model.", modelSchema),
+          ...errorResponses("MODEL_NOT_FOUND"),
+        },
       },
     },
     (request) => {

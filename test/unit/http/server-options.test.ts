@@ -10,7 +10,6 @@ test("the limits reach the server that listens", async () => {
     headersTimeout: 10_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 75_000,
-    maxRequestsPerSocket: 1_000,
   });
   expect(initialConfig).toMatchObject({ bodyLimit: 1024 * 1024, onProtoPoisoning: "error" });
 });

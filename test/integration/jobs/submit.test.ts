@@ -1,0 +1,137 @@
+import { expect, test } from "vitest";
+import { expectTrouble } from "../../support/expect-trouble.ts";
+import { overJob, PAYLOAD, readJob, submit, submittedId } from "../../support/job-api.ts";
+import { openScene } from "../../support/router-scene.ts";
+import {
+  chatCompletion,
+  destroyBeforeHeaders,
+  error,
+  hangBeforeHeaders,
+} from "../../support/stub-behaviours.ts";
+
+test("a job is answered at once with where it went, and read until it is completed", async () => {
+  const { router, stub } = await openScene();
+
+  const answer = await submit(router, { request_id: "job-1", priority: 4 });
+  expect(await answer.json()).toEqual({
+    request_id: "job-1",
+    status: "processing",
+    gpu_id: "worker-1",
+    worker_id: "worker-1",
+    queue_position: 0,
+    estimated_start_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string,
+    estimated_completion_time: null,
+  });
+
+  const job = await overJob(router, "job-1");
+  expect(job).toMatchObject({
+    status: "completed",
+    user_id: "user",
+    model_id: "stub-model",
+    type: "inference",
+    priority: 4,
+    worker_id: "worker-1",
+    gpu_ids: [],
+    progress: 1,
+    result: chatCompletion(),
+    error: null,
+    attempts: [{ worker_id: "worker-1", outcome: "answered", failure: null }],
+    decision: { strategy: "hybrid", chosen: "worker-1" },
+  });
+  expect(Date.parse(job.submitted_at)).toBeLessThanOrEqual(Date.parse(job.started_at ?? ""));
+  expect(Date.parse(job.started_at ?? "")).toBeLessThanOrEqual(Date.parse(job.finished_at ?? ""));
+  const { path, body, headers } = stub.requests[0]!;
+  expect(path).toBe("/v1/chat/completions");
+  expect(JSON.parse(body)).toEqual({ ...PAYLOAD, model: "stub-model" });
+  expect(headers.authorization).toBeUndefined();
+});
+
+test.each([
+  ['{ "prompt":"a" , "seed":12345678901234567890, "top_p":1.0 }'],
+  ['{"model":"stub-model","prompt":"\\u00e4","seed":9007199254740993}'],
+])("the payload %s reaches the worker byte for byte, with the model", async (payload) => {
+  const { router, stub } = await openScene();
+  const body = `{"model_id": "stub-model", "payload":${payload}}`;
+  await router.post("/api/v1/route", body, { prefer: "wait=20" });
+  const sent = stub.requests[0]?.body ?? "";
+  const model = '"model":"stub-model"';
+  expect(sent).toBe(payload.includes(model) ? payload : `{${model},${payload.slice(1)}`);
+});
+
+test("a job is told how long it may take once another of its model has completed", async () => {
+  const { router, stub } = await openScene();
+  await overJob(router, await submittedId(await submit(router)));
+  stub.next(hangBeforeHeaders);
+  const second = await (await submit(router, { timeout: 300 })).json();
+  expect(second).toMatchObject({ estimated_completion_time: expect.any(String) as string });
+  const own = { timeout: 300, resource_requirements: { expected_duration: 60_000 } };
+  stub.next(hangBeforeHeaders);
+  const told = (await (await submit(router, own)).json()) as Record<string, string>;
+  const { estimated_start_time: start = "", estimated_completion_time: end = "" } = told;
+  expect(Date.parse(end) - Date.parse(start)).toBe(60_000);
+});
+
+test("two users may use the same request_id, one user may not use it twice", async () => {
+  const { router } = await openScene();
+  await submit(router, { request_id: "mine" });
+  const service = { authorization: `Bearer ${router.keys.service}` };
+  expect((await submit(router, { request_id: "mine" }, service)).status).toBe(200);
+  await expectTrouble(await submit(router, { request_id: "mine" }), {
+    code: "REQUEST_ID_TAKEN",
+    says: /^you already have a job with the request_id mine$/,
+    param: "request_id",
+  });
+  await Promise.all([overJob(router, "mine"), overJob(router, "mine", service)]);
+});
+
+test("a job that the worker itself refuses is failed, with the worker's words as its result", async () => {
+  const { router } = await openScene({ behaviour: error(400, "max_tokens is too large") });
+  const job = await overJob(router, await submittedId(await submit(router)));
+  expect(job).toMatchObject({
+    status: "failed",
+    error: { code: "INVALID_REQUEST", message: "the worker answered 400: see result" },
+    result: { error: { message: "max_tokens is too large", code: 400 } },
+    attempts: [{ outcome: "answered", failure: "answered 400" }],
+  });
+});
+
+test("a job whose workers die is failed, and tells of every attempt", async () => {
+  const { router } = await openScene({ workers: 2, behaviour: destroyBeforeHeaders });
+  const job = await overJob(router, await submittedId(await submit(router)));
+  expect(job).toMatchObject({ status: "failed", result: null, error: { code: "WORKER_FAILED" } });
+  expect(job.attempts).toHaveLength(4);
+  expect(new Set(job.attempts.map(({ worker_id }) => worker_id)).size).toBe(2);
+  expect(job.attempts.every(({ outcome }) => outcome === "broken")).toBe(true);
+});
+
+test("a job that outlasts its timeout is failed", async () => {
+  const { router, stub } = await openScene({ behaviour: hangBeforeHeaders });
+  const job = await overJob(router, await submittedId(await submit(router, { timeout: 50 })));
+  expect(job).toMatchObject({ status: "failed", error: { code: "DEADLINE_EXCEEDED" } });
+  await stub.nextAbort();
+});
+
+test("a job that nobody can take now is refused at once, and not kept", async () => {
+  const { router, stub } = await openScene({
+    worker: { slots: 1 },
+    behaviour: hangBeforeHeaders,
+  });
+  await submit(router, { request_id: "first", timeout: 300 });
+  const refused = await submit(router, { request_id: "second" });
+  expect(refused.headers.get("retry-after")).toBe("1");
+  await expectTrouble(refused, { code: "QUEUE_FULL", says: /^every slot for stub-model is taken/ });
+  expect((await readJob(router, "second")).status).toBe(404);
+  expect(stub.requests).toHaveLength(1);
+  // Its id is free again.
+  await overJob(router, "first");
+  expect((await submit(router, { request_id: "second", timeout: 50 })).status).toBe(200);
+  await overJob(router, "second");
+});
+
+test("a refused job has its line in the log, like every routed request", async () => {
+  const { router } = await openScene();
+  await submit(router, { model_id: "gpt-9" });
+  const [line] = await router.requestLines(1);
+  const expected = { status: 404, errorCode: "MODEL_NOT_FOUND", workerId: null, attempts: 0 };
+  expect(line?.fields).toMatchObject(expected);
+});
