@@ -12,8 +12,9 @@ import { createLogger, type Logger } from "./observability/logger.ts";
 
 /** Starts the process: config -> app -> listen -> close on signal. Nothing else exits. */
 async function main(): Promise<void> {
+  const checkOnly = isCheckOnly(process.argv.slice(2));
   const loaded = readConfig();
-  if (process.argv.includes("--check-config")) return printConfigIsValid(loaded);
+  if (checkOnly) return printConfigIsValid(loaded);
   const demo = loaded.origin.kind === "demo" ? await startDemo(loaded.config) : null;
   const config = demo ? demoConfig(loaded.config, demo) : loaded.config;
   const logger = createLogger({ level: levelOf(config), destination: STDOUT });
@@ -22,20 +23,29 @@ async function main(): Promise<void> {
     clock: systemClock,
     log: logger.log,
     version: readVersion(),
-    demoKey: demo?.keys[0]?.key ?? null,
+    demoKey: demo?.docsKey ?? null,
   });
   const address = await listen(app, config);
   if (demo) process.stdout.write(bannerFor(demo, address));
-  else announce(loaded, { address, logger });
+  announce(loaded, { address, logger });
   closeOnSignal(async () => {
     await app.close();
     await demo?.close();
-    logger.flush();
+    await logger.close(systemClock);
   });
   await app.start();
 }
 
 const STDOUT = 1;
+const CHECK_CONFIG = "--check-config";
+
+/** A mistyped argument must not start a server. */
+function isCheckOnly(args: readonly string[]): boolean {
+  const unknown = args.find((arg) => arg !== CHECK_CONFIG);
+  if (unknown === undefined) return args.length > 0;
+  const message = `unknown argument ${unknown}: there is only ${CHECK_CONFIG}`;
+  throw new StartError(`${message}; settings are in config.yaml and the environment`);
+}
 
 function readConfig(): LoadedConfig {
   return loadConfig({ env: processEnvironment(), cwd: process.cwd(), names: KNOWN_NAMES });
@@ -62,13 +72,30 @@ async function listen(app: App, { api }: Config): Promise<string> {
   try {
     return await app.listen();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE") throw error;
-    const message =
-      `port ${api.port} is taken: stop what listens there, or choose another port with ` +
-      `API_PORT=${api.port + 1} (api.port in the config)`;
-    throw new StartError(message);
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const sentence = LISTEN_PROBLEMS[code]?.(api);
+    if (sentence === undefined) throw error;
+    throw new StartError(sentence);
   }
+}
+
+const LISTEN_PROBLEMS: Readonly<Record<string, (api: Config["api"]) => string>> = {
+  EADDRINUSE: ({ port }) =>
+    `port ${port} is taken: stop what listens there, or choose another port with ` +
+    `API_PORT=${port < 65_535 ? port + 1 : port - 1} (api.port in the config)`,
+  EACCES: ({ port }) =>
+    `port ${port} needs more rights than this process has: choose one from 1024 up with ` +
+    "API_PORT (api.port in the config)",
+  EADDRNOTAVAIL: notOurs,
+  ENOTFOUND: notOurs,
+  EAI_AGAIN: notOurs,
+};
+
+function notOurs({ host }: Config["api"]): string {
+  return (
+    `this machine has no address ${host}: set API_HOST (api.host in the config) to one that it ` +
+    "has, or to 0.0.0.0 for all"
+  );
 }
 
 /** Names what is missing, each with its fix: an incomplete config starts, and says so. */
@@ -77,16 +104,20 @@ function announce(
   { address, logger }: { readonly address: string; readonly logger: Logger },
 ): void {
   const { log } = logger;
-  const path = origin.kind === "file" ? origin.path : null;
-  log.info({ address, docs: `${address}/docs`, config: path }, "listening");
+  if (origin.kind === "file") {
+    log.info({ address, docs: `${address}/docs`, config: origin.path }, "listening");
+  }
   for (const notice of notices) log.warn({}, notice);
-  if (config.auth.keys.length === 0) {
-    log.warn({}, "no API keys configured: run npm run key -- --user <name> --role admin");
-  }
-  if (config.workers.length === 0) {
-    log.warn({}, "no workers configured: list your inference servers under workers:");
-  }
+  if (origin.kind === "demo") return;
+  if (config.auth.keys.length === 0) log.warn({}, NO_KEYS);
+  if (config.workers.length === 0) log.warn({}, NO_WORKERS);
 }
+
+const NO_KEYS =
+  "no API keys configured: run npm run key -- --user <name> --role admin, and paste its output " +
+  "into config.yaml";
+const NO_WORKERS =
+  "no workers configured: list your inference servers under workers: in config.yaml";
 
 function closeOnSignal(close: () => Promise<void>): void {
   let closingSinceMs: number | null = null;

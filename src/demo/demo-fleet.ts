@@ -10,6 +10,8 @@ export interface DemoFleet {
   readonly monitoringUrl: string;
   readonly workers: readonly DemoWorkerEntry[];
   readonly keys: readonly DemoKey[];
+  /** For the page that everyone can read; null where the keys are a secret. */
+  readonly docsKey: string | null;
   /** Ends every server, and every answer that is still being made. */
   close(): Promise<void>;
 }
@@ -53,7 +55,9 @@ export async function startDemoFleet(options: DemoOptions): Promise<DemoFleet> {
   }
   const monitoringUrl = keep(await startDemoMonitor(gpus));
   const started = starting.move();
-  return { monitoringUrl, workers, keys: demoKeys(options), close: () => started.disposeAsync() };
+  const keys = demoKeys(options);
+  const docsKey = isLoopback(options.host) ? (keys[0]?.key ?? null) : null;
+  return { monitoringUrl, workers, keys, docsKey, close: () => started.disposeAsync() };
 }
 
 function demoKeys({ host, makeKey }: DemoOptions): readonly DemoKey[] {

@@ -18,7 +18,8 @@ export interface Logger {
 /** A reader that is slow or gone may cost log lines, never memory without end. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 /** Lines of a busy moment leave in one write: a write each costs more than making the line. */
-const WRITE_BYTES = 8 * 1024;
+const WRITE_BYTES = 32 * 1024;
+const WRITE_BYTES_MAX = 64 * 1024;
 /** A line waits no longer than this. */
 const FLUSH_MS = 200;
 /** Longest wait for a slow reader at exit. */
@@ -31,6 +32,7 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
     sync: false,
     maxLength: BUFFER_BYTES_MAX,
     minLength: WRITE_BYTES,
+    maxWrite: WRITE_BYTES_MAX,
     periodicFlush: FLUSH_MS,
   });
   // A closed pipe must not end the process: requests matter more than their log.

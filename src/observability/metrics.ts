@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { RequestReport } from "../dispatch/request-report.ts";
-import type { AttemptRecord } from "../dispatch/route-request.ts";
+import type { OutcomeClass } from "../failures/classify.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { createCounter, createHistogram } from "./tallies.ts";
@@ -18,7 +18,7 @@ export interface MetricsView {
 
 export interface Metrics {
   requestEnded(report: RequestReport): void;
-  attemptEnded(record: AttemptRecord): void;
+  attemptEnded(workerId: string, outcome: OutcomeClass): void;
   decided(strategy: string, found: boolean): void;
   /** Prometheus text, version 0.0.4. */
   text(): Promise<string>;
@@ -33,14 +33,16 @@ export function createMetrics(view: MetricsView): Metrics {
   const live = createLiveMetrics(registry);
   registerGauges(registry, view);
   return {
-    requestEnded({ path, status, totalMs, firstByteMs, promptTokens, completionTokens }) {
-      live.requests(1, path, String(status));
+    requestEnded(report) {
+      const { path, status, totalMs, firstByteMs, promptTokens, completionTokens } = report;
+      const wasCut = report.errorCode !== null && status < 300;
+      live.requests(1, path, wasCut ? "cut" : String(status));
       live.duration(totalMs / 1000, path);
       if (firstByteMs !== null) live.firstByte(firstByteMs / 1000, path);
       if (promptTokens !== null) live.tokens(promptTokens, "prompt");
       if (completionTokens !== null) live.tokens(completionTokens, "completion");
     },
-    attemptEnded: (record) => live.attempts(1, record.worker.id, record.class),
+    attemptEnded: (workerId, outcome) => live.attempts(1, workerId, outcome),
     decided: (strategy, found) => live.decisions(1, strategy, found ? "chosen" : "nobody"),
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -51,7 +53,7 @@ function createLiveMetrics(registry: Registry) {
   return {
     requests: createCounter(registry, {
       name: "router_requests_total",
-      help: "Routed requests that ended, by API path and HTTP status (499 = the client had gone).",
+      help: "Routed requests that ended, by API path and HTTP status (499 = the client had gone, cut = the stream broke).",
       labels: ["path", "status"],
     }),
     duration: createHistogram(registry, {

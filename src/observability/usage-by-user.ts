@@ -16,7 +16,8 @@ const OTHERS = "(others)";
 export class UsageByUser {
   readonly #rows = new Map<string, { -readonly [Key in keyof UserUsage]: UserUsage[Key] }>();
 
-  add({ user, status, promptTokens, completionTokens, totalMs }: RequestReport): void {
+  add(report: RequestReport): void {
+    const { user, status, errorCode, promptTokens, completionTokens, totalMs } = report;
     const known = this.#rows.has(user) || this.#rows.size < USERS_MAX;
     const userId = known ? user : OTHERS;
     let row = this.#rows.get(userId);
@@ -26,7 +27,7 @@ export class UsageByUser {
     }
     row.totalRequests += 1;
     row.totalMs += totalMs;
-    if (status >= 400) row.failedRequests += 1;
+    if (status >= 400 || errorCode !== null) row.failedRequests += 1;
     row.totalTokens += (promptTokens ?? 0) + (completionTokens ?? 0);
   }
 

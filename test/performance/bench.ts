@@ -7,9 +7,10 @@ import { measureShares } from "./shares.ts";
  * CPU time per routed chat completion, everything on, against the least that a proxy in Node can do,
  * in interleaved rounds of one run. Wall-clock time on a shared machine says little; CPU time does.
  */
-const ROUNDS = Number(process.argv[2] ?? 7);
-const WARM_UP_S = 6;
-const ROUND_S = 4;
+const ROUNDS = Number(process.argv[2] ?? 15);
+const WARM_UP_REQUESTS = 15_000;
+/** Short rounds: what else the machine does meanwhile then meets both alike. */
+const ROUND_REQUESTS = 3000;
 const CONNECTIONS = 32;
 /** About a kilobyte, as a short chat. */
 const body = JSON.stringify({
@@ -28,7 +29,7 @@ async function main(): Promise<void> {
     const { urls } = await start("upstream.ts", []);
     const bare = await start("bare-proxy.ts", urls);
     const router = await start("whole-router.ts", urls);
-    for (const proxy of [bare, router]) await load(proxy, WARM_UP_S);
+    for (const proxy of [bare, router]) await load(proxy, WARM_UP_REQUESTS);
     const rounds: Round[] = [];
     for (let i = 0; i < ROUNDS; i++) {
       const round = { bareUs: await cpuPerRequest(bare), routerUs: await cpuPerRequest(router) };
@@ -48,24 +49,23 @@ interface Round {
 
 async function cpuPerRequest(proxy: CpuChild): Promise<number> {
   const beforeUs = await proxy.cpuUs();
-  const requests = await load(proxy, ROUND_S);
-  return ((await proxy.cpuUs()) - beforeUs) / requests;
+  await load(proxy, ROUND_REQUESTS);
+  return ((await proxy.cpuUs()) - beforeUs) / ROUND_REQUESTS;
 }
 
-/** Returns how many requests were answered; anything but 200 spoils the run. */
-async function load(proxy: CpuChild, durationS: number): Promise<number> {
+/** Anything but 200 spoils the run. */
+async function load(proxy: CpuChild, requests: number): Promise<void> {
   const result = await autocannon({
     url: `${proxy.urls[0]}/v1/chat/completions`,
     method: "POST",
     headers: { authorization: `Bearer ${BENCH_KEY}`, "content-type": "application/json" },
     body,
     connections: CONNECTIONS,
-    duration: durationS,
+    amount: requests,
   });
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${result.non2xx} refusals and ${result.errors} errors at ${proxy.urls[0]}`);
   }
-  return result["2xx"];
 }
 
 function report(rounds: readonly Round[]): void {

@@ -35,7 +35,13 @@ export function serveCpu(urls: readonly string[]): void {
 
 function nextMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    child.once("message", resolve);
-    child.once("exit", (code) => reject(new Error(`a bench server exited with ${code}`)));
+    const died = (code: number | null): void => {
+      reject(new Error(`a bench server exited with ${code}`));
+    };
+    child.once("exit", died);
+    child.once("message", (message) => {
+      child.off("exit", died);
+      resolve(message);
+    });
   });
 }

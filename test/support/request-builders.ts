@@ -27,7 +27,6 @@ export function attemptRecord(changes: Partial<AttemptRecord> = {}): AttemptReco
   return {
     worker: serving(0),
     outcome: { kind: "answered", status: 200 },
-    class: "success",
     result: {
       outcome: { kind: "answered", status: 200 },
       answer: null,

@@ -97,6 +97,22 @@ export function hangMidStream(chunkCount = 1): Behaviour {
   };
 }
 
+/** The comment with which servers keep a stream open that has nothing to say yet. */
+export const COMMENT = ": ping\n\n";
+
+/** Headers, then pieces as they are, one per `step()`; after the last step the connection breaks. */
+export function steppedPieces(...pieces: readonly string[]): Behaviour {
+  return async ({ response, stream: steps, cut }) => {
+    beginStream(response);
+    response.flushHeaders();
+    for (const piece of pieces) {
+      if (!(await steps.taken(response))) return;
+      await flushed(response, piece);
+    }
+    if (await steps.taken(response)) cut();
+  };
+}
+
 export const destroyBeforeHeaders: Behaviour = ({ cut }) => cut();
 
 /** The same with a TCP reset instead of an orderly close. */

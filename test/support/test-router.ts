@@ -120,8 +120,8 @@ export async function assertQuiet(
 
 const ATTEMPTS = /^router_attempts_total\{.*class="(\w+)".*\} (\d+)$/gm;
 
-/** A generous cap on what takes milliseconds. */
-const SOON = { timeout: 5_000, interval: 5 };
+/** For expect.poll: a generous cap on what takes milliseconds. */
+export const SOON = { timeout: 5_000, interval: 5 };
 
 const KEYS = Object.fromEntries(ROLES.map((role) => [role, `${role}-key`])) as Record<Role, string>;
 

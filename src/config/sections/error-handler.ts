@@ -4,7 +4,7 @@ export const errorHandler = mapping({
   max_retries: whole(0, 20)
     .default(3)
     .describe(
-      "How often a failed telemetry poll is repeated before the source counts as down. " +
+      "How often a failed telemetry poll is repeated before the next one is due. " +
         "request_router.max_retries is the one for requests.",
     ),
   retry_delay: seconds(0, 60).default(1).describe("Wait between those repeats."),
