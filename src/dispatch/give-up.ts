@@ -42,7 +42,8 @@ export function failureOf(outcome: AttemptOutcome): string {
 }
 
 export function deadlineError(request: RoutedRequest): RouterError {
-  const seconds = Math.round((request.deadlineAtMs - request.acceptedAtMs) / 100) / 10;
+  const timeoutMs = Math.round(request.deadlineAtMs - request.acceptedAtMs);
+  const seconds = Math.round(timeoutMs / 100) / 10;
   const message =
     `still generating after ${seconds} s: stream, send x-timeout-ms, ` +
     `or raise request_router.request_timeout`;

@@ -2,7 +2,7 @@ import { RouterError } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { Question } from "./decide.ts";
 import { firstRejection } from "./explain.ts";
-import type { Rejection, RoutingView } from "./stages.ts";
+import type { Rejection, RoutingRequest, RoutingView } from "./stages.ts";
 
 const WORKERS_NAMED = 5;
 const MODELS_NAMED = 10;
@@ -20,6 +20,7 @@ export function nobodyError(question: Question): RouterError {
     return rejection ? [{ worker, ...rejection }] : [];
   });
   const forNow = rejections.filter((rejection) => !rejection.permanent);
+  if (forNow.length === 0 && rejections.length < workers.length) return justFreeError(request);
   if (forNow.length === 0) return neverError(question, rejections);
   const reasons = listReasons(forNow);
   if (forNow.some((rejection) => rejection.filter === "free_slot")) {
@@ -31,6 +32,12 @@ export function nobodyError(question: Question): RouterError {
 }
 
 type WorkerRejection = Rejection & { readonly filter: string; readonly worker: Worker };
+
+/** A cooldown may end between the decision and this look at it. */
+function justFreeError({ model }: RoutingRequest): RouterError {
+  const message = `a worker for ${model} has become free just now: try again`;
+  return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: SLOT_RETRY_AFTER_MS });
+}
 
 function neverError({ view, request }: Question, rejections: WorkerRejection[]): RouterError {
   const unserved = rejections.every((rejection) => rejection.filter === "serves_model");

@@ -131,3 +131,9 @@ describe("Retry-After", () => {
     expect(waitOf({ 0: cooling(301_000), 1: cooling(500) })).toBe(1000);
   });
 });
+
+test("a worker that became free since the decision is worth another try, and is no lost model", () => {
+  const error = errorOf([serving(0), serving(1, elsewhere)]);
+  expect(error).toMatchObject({ code: "NO_GPU_AVAILABLE", retryAfterMs: 1000 });
+  expect(error.message).toBe("a worker for m has become free just now: try again");
+});
