@@ -62,7 +62,7 @@ export interface WorkerSpec {
 export type WorkerState = "starting" | "up" | "down";
 
 /** Requests in the worker as it reported them. */
-export interface ReportedLoad {
+interface ReportedLoad {
   /** Running plus waiting. */
   readonly active: number;
   /** Our own leases on it at that moment, so that the rest can be told as foreign. */

@@ -49,7 +49,6 @@ export function error(status: number, message: string, headers = {}): Behaviour 
 }
 
 export const unauthorized: Behaviour = error(401, "Invalid API key.");
-export const modelNotFound: Behaviour = error(404, "The model does not exist.");
 export const html: Behaviour = respond({
   status: 200,
   body: "<html><body>Welcome to nginx!</body></html>",

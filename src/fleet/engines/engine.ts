@@ -23,7 +23,7 @@ export class WorkerUnreachable extends Error {
 }
 
 /** Asked at start and at each health check. */
-export interface EngineFacts {
+interface EngineFacts {
   /** Absent: the engine does not say. */
   readonly models?: readonly string[];
   /** Absent: the engine does not say. */
