@@ -101,7 +101,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       log.info({ open: open(), timeoutMs }, "stopping");
       const cutOff = (): void => {
         log.warn({ open: open(), timeoutMs }, "drain timeout over, requests cut off");
-        work.jobs.abandonAll();
+        dispatcher.abandonAll();
       };
       await drain({ server, clock, timeoutMs, open, cutOff });
       await Promise.all([loop.close(), dispatcher.close()]);
@@ -116,7 +116,7 @@ interface JobParts {
 }
 
 function createJobs(
-  { config, clock }: AppOptions,
+  { config, clock, log }: AppOptions,
   deps: {
     readonly routeRequest: RouteRequest;
     readonly requestEnded: (request: RoutedRequest, end: RouteEnd) => void;
@@ -129,7 +129,9 @@ function createJobs(
     expected.learn(job);
     deps.requestEnded(job.request, end);
   };
-  const jobs = new Jobs({ clock, store, routeRequest: deps.routeRequest, onEnd });
+  const onDefect = ({ id }: RoutedRequest, err: unknown): void =>
+    log.error({ requestId: id, err }, "routing failed");
+  const jobs = new Jobs({ clock, store, routeRequest: deps.routeRequest, onEnd, onDefect });
   return { jobs, store, expected };
 }
 
@@ -162,7 +164,7 @@ function createReports({ config, clock, log }: AppOptions, parts: ReportedParts)
     nowMs: () => clock.now(),
     snapshot: () => loop.fleet.snapshot(),
     ownLeases: (index) => leases.own(index),
-    isCooling: (index) => cooldowns.describe(index) !== null,
+    isCooling: (index) => cooldowns.blocks(index),
     runningJobs: () => jobs().runningCount,
   });
   const users = new UsageByUser();

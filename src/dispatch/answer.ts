@@ -18,7 +18,7 @@ export interface RouteTags {
 }
 
 /**
- * Where an answer goes: an HTTP response, or a job's record. Exactly one of `whole`, `refuse`, or
+ * Where an answer goes: an HTTP response, or a job's record. Exactly one of `whole`, `refuse`, `fail`, or
  * `begin` (then `write`, and `end` or `cut`) is called; nothing at all once the receiver is gone.
  */
 export interface AnswerSink {
@@ -32,6 +32,8 @@ export interface AnswerSink {
   end(): void;
   /** The stream broke after it began. */
   cut(error: RouterError): void;
+  /** The answer ends here, whatever was begun: by the error, or by an event with it. */
+  fail(error: RouterError, tags: RouteTags | null): void;
   /** No answer: this error instead. `tags` is null where no worker was tried. */
   refuse(error: RouterError, tags: RouteTags | null): void;
 }

@@ -50,6 +50,7 @@ export class Attempts {
     new Promise((resolve) => {
       const { worker, request, sink, tags } = job;
       const { clock, signsOfLife, maxAnswerBytes } = this.#options;
+      const options = upstreamRequest(worker, request);
       const relay = new Relay({
         sink,
         tags,
@@ -65,7 +66,7 @@ export class Attempts {
       });
       const stopWatching = this.#watch(relay, job);
       request.abandonment.listen(() => relay.abort({ kind: "abandoned" }));
-      this.#poolFor(worker).dispatch(upstreamRequest(worker, request), relay);
+      this.#poolFor(worker).dispatch(options, relay);
     });
 
   async close(): Promise<void> {
@@ -92,7 +93,9 @@ export class Attempts {
       }
       if (committed) sink.cut(idleError(idleMs, waitsForClient));
       if (waitsForClient) return relay.abort({ kind: "abandoned" });
-      const workerAlive = signsOfLife.since(worker.index, startedAtMs);
+      // The stream's own earlier bytes say nothing about its silence.
+      const sinceMs = committed ? relay.lastProgressAtMs + 1 : startedAtMs;
+      const workerAlive = signsOfLife.since(worker.index, sinceMs);
       relay.abort({ kind: "timeout", workerAlive, committed });
     };
     let timer = lookAt(deadlineAtMs);

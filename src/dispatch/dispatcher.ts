@@ -39,6 +39,8 @@ export interface Dispatcher {
   readonly routeRequest: RouteRequest;
   /** Decides as routeRequest would now, and takes nothing. */
   readonly explainRequest: (request: RoutedRequest) => Decision;
+  /** Ends what still runs, at shutdown: each client hears of it. */
+  abandonAll(): void;
   close(): Promise<void>;
 }
 
@@ -56,14 +58,21 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
     maxTemperatureC,
     foreignFadeMs,
   });
+  const { attempt } = attempts;
+  const routeRequest = createRouteRequest({ ...deps, strategy, retry, view, attempt });
+  const running = new Set<RoutedRequest>();
   return {
-    routeRequest: createRouteRequest({
-      ...deps,
-      strategy,
-      retry,
-      view,
-      attempt: attempts.attempt,
-    }),
+    async routeRequest(request, sink) {
+      running.add(request);
+      try {
+        return await routeRequest(request, sink);
+      } finally {
+        running.delete(request);
+      }
+    },
+    abandonAll() {
+      for (const request of running) request.abandonment.abandon("shutdown");
+    },
     explainRequest(request) {
       const question = ask({ strategy, random, view }, request, []);
       return explain(question, decide(question));

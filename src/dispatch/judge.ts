@@ -63,7 +63,8 @@ export class Judge {
     const { record } = trial;
     const verdict = classify(record.outcome);
     this.#deps.observer.onAttemptEnd(this.#request, record, verdict.class);
-    if (verdict.mayBeTheRequest) {
+    // A probe is judged at once: the worker waits for it, and has shown no success lately.
+    if (verdict.mayBeTheRequest && !trial.wasProbe) {
       this.#undecided.push(trial);
       return;
     }

@@ -1,4 +1,5 @@
 import type { SpeedBook } from "../fleet/speed.ts";
+import { mustLoadModel } from "../routing/load.ts";
 import type { Answer } from "./answer.ts";
 import type { AttemptRecord } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
@@ -32,6 +33,8 @@ function learnSpeed(record: AttemptRecord, { model }: RoutedRequest, speeds: Spe
   const { worker, result, concurrency } = record;
   const tokens = result.usage.completionTokens ?? 0;
   if (result.heldUpByClient || tokens < TOKENS_MIN) return;
+  // The time to load a model is no time per token.
+  if (mustLoadModel(worker, model)) return;
   const durationMs = record.endedAtMs - record.startedAtMs;
   speeds.observe({ workerIndex: worker.index, model, tokens, durationMs, concurrency });
 }

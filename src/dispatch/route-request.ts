@@ -1,6 +1,6 @@
 import type { Leases } from "../admission/leases.ts";
 import type { Clock } from "../clock.ts";
-import type { RouterError } from "../errors.ts";
+import { RouterError } from "../errors.ts";
 import {
   classify,
   type AttemptOutcome,
@@ -19,6 +19,7 @@ import type { AnswerSink, RouteTags } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
 import { attemptsFailedError, deadlineError } from "./give-up.ts";
 import { Judge } from "./judge.ts";
+import { pause } from "./pause.ts";
 import type { AttemptResult } from "./relay.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
@@ -92,7 +93,7 @@ async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
     const verdict = classify(record.outcome);
     if (verdict.retry === "no") return deliver(trip, record, tags);
     const next = await nextQuestion(deps, trip, verdict);
-    if (request.abandonment.reason) return gone(attempts);
+    if (request.abandonment.reason) return gone(trip, tags);
     if (next === null) return giveUp(deps, trip);
     question = next;
   }
@@ -161,8 +162,8 @@ async function nextQuestion(
   const terms = { policy: deps.retry, verdict, anotherWorker: another !== null, random };
   for (let made = attempts.length; ; made++) {
     const delayMs = retryDelayMs({ ...terms, attempts: made });
-    if (delayMs === 0) return another;
-    if (!(await pause(deps, request, delayMs))) return null;
+    if (delayMs === 0 && deps.clock.now() < request.deadlineAtMs) return another;
+    if (!(await pause(deps.clock, request, delayMs))) return null;
     const next = askIfAnyone(deps, request, tried) ?? askIfAnyone(deps, request, []);
     if (next) return next;
   }
@@ -176,24 +177,6 @@ function askIfAnyone(
 ): Question | null {
   const question = ask(deps, request, tried);
   return decide(question).worker === null ? null : question;
-}
-
-/** False: there is no time or no retry left for it, or nobody waits for the answer any more. */
-async function pause(
-  { clock }: RouteDeps,
-  request: RoutedRequest,
-  delayMs: number | null,
-): Promise<boolean> {
-  if (delayMs === null || clock.now() + delayMs >= request.deadlineAtMs) return false;
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(delayMs, resolve);
-    request.abandonment.listen(() => {
-      timer.cancel();
-      resolve();
-    });
-  });
-  request.abandonment.listen(null);
-  return request.abandonment.reason === null;
 }
 
 /** The attempt's own end is the client's: its answer, its error, or nobody there to hear it. */
@@ -210,7 +193,7 @@ function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): RouteEnd {
       return { status: outcome.committed ? COMMITTED_STATUS : error.status, error, attempts };
     }
     case "abandoned":
-      return gone(attempts);
+      return gone(trip, tags);
     case "unreachable":
     case "unusable":
     case "broken":
@@ -221,8 +204,14 @@ function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): RouteEnd {
 /** What the client got before the stream was cut. */
 const COMMITTED_STATUS = 200;
 
-function gone(attempts: readonly AttemptRecord[]): RouteEnd {
-  return { status: CLIENT_CLOSED_REQUEST, error: null, attempts };
+/** Nobody waits for the answer, unless it is the router that goes. */
+function gone({ attempts, request, sink }: Trip, tags: RouteTags): RouteEnd {
+  if (request.abandonment.reason !== "shutdown") {
+    return { status: CLIENT_CLOSED_REQUEST, error: null, attempts };
+  }
+  const error = new RouterError("SHUTTING_DOWN", "the router stopped while this was running");
+  sink.fail(error, tags);
+  return { status: error.status, error, attempts };
 }
 
 /** No further attempt: why there is none is told, or how the last one failed. */

@@ -13,6 +13,9 @@ export interface Drain {
   readonly cutOff: () => void;
 }
 
+/** For the errors that tell those who were cut off. */
+const LAST_WORDS_MS = 1000;
+
 /**
  * New connections are refused at once; what runs gets its time, and is then cut off. Those that are
  * idle stay until then, so that whoever asks on them hears of it instead of meeting a reset.
@@ -21,7 +24,11 @@ export async function drain({ server, clock, timeoutMs, open, cutOff }: Drain): 
   // Node takes a connection for idle while the end of its answer still waits for a slow reader.
   server.server.closeIdleConnections = () => {};
   const closed = server.close();
-  if (!(await until(clock, () => open() === 0, timeoutMs))) cutOff();
+  const isIdle = (): boolean => open() === 0;
+  if (!(await until(clock, isIdle, timeoutMs))) {
+    cutOff();
+    await until(clock, isIdle, LAST_WORDS_MS);
+  }
   server.server.closeAllConnections();
   await closed;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { Abandonment, type RoutedRequest } from "../dispatch/routed-request.ts";
@@ -43,7 +44,7 @@ export const routeBodySchema = z
     queue_timeout: wholeMs
       .max(DAY_MS)
       .optional()
-      .describe("In ms. Nothing waits yet: full slots are refused at once."),
+      .describe("In ms. Not supported yet: nothing waits, and full slots are refused at once."),
     path: z
       .enum(API_PATHS)
       .optional()
@@ -68,8 +69,6 @@ export interface EnvelopeContext {
   /** The body as it came: the payload is passed on byte for byte. */
   readonly bodyText: string;
   readonly identity: Identity;
-  /** Used where the body brings no request_id. */
-  readonly requestId: string;
   readonly clock: Clock;
   readonly timeouts: TimeoutLimits;
 }
@@ -80,7 +79,7 @@ export function toRoutedRequest(body: RouteBody, context: EnvelopeContext): Rout
   const needs = body.resource_requirements;
   const acceptedAtMs = clock.now();
   return {
-    id: body.request_id ?? context.requestId,
+    id: body.request_id ?? randomUUID(),
     user: effectiveUser(identity, body.user_id, "user_id"),
     path: body.path ?? pathOf(body.payload),
     type: body.type,

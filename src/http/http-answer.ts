@@ -1,6 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { Answer, AnswerSink, RouteTags } from "../dispatch/answer.ts";
-import { errorBody, RouterError } from "../errors.ts";
+import { errorBody, type RouterError } from "../errors.ts";
+
+/** No byte leaves for this long: the client is gone, whatever its connection says. */
+const STALLED_CLIENT_MS = 60_000;
 
 /**
  * A routed answer on its way to the client: written raw, past the framework, because the bytes are
@@ -26,7 +29,8 @@ export class HttpAnswer implements AnswerSink {
     const headers = this.#headers(answer.contentType || "application/json", tags);
     headers.push("content-length", String(answer.body.length));
     this.bytesSent = answer.body.length;
-    this.#response.writeHead(answer.status, headers).end(answer.body);
+    this.#response.writeHead(answer.status, headers);
+    this.#finish(answer.body);
   }
 
   begin(head: Pick<Answer, "status" | "contentType">, tags: RouteTags): void {
@@ -46,13 +50,13 @@ export class HttpAnswer implements AnswerSink {
   }
 
   end(): void {
-    this.#response.end();
+    this.#finish();
   }
 
   /** The blank lines end an event that the worker may have left half-written. */
   cut(error: RouterError): void {
     const data = JSON.stringify(errorBody(error, this.#requestId));
-    this.#response.end(`\n\nevent: error\ndata: ${data}\n\n`);
+    this.#finish(`\n\nevent: error\ndata: ${data}\n\n`);
   }
 
   refuse(error: RouterError, tags: RouteTags | null): void {
@@ -63,15 +67,23 @@ export class HttpAnswer implements AnswerSink {
       headers.push("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
     }
     this.bytesSent = body.length;
-    this.#response.writeHead(error.status, headers).end(body);
+    this.#response.writeHead(error.status, headers);
+    this.#finish(body);
   }
 
-  /** A defect of ours: whatever was begun ends, and the client is not left waiting. */
-  fail(): void {
+  fail(error: RouterError, tags: RouteTags | null): void {
     if (this.#response.writableEnded) return;
-    const error = new RouterError("INTERNAL", "the router failed on this request");
     if (this.#response.headersSent) this.cut(error);
-    else this.refuse(error, this.#tags);
+    else this.refuse(error, tags);
+  }
+
+  /** A client that reads no more would otherwise keep its connection, and the answer, for ever. */
+  #finish(rest?: Buffer | string): void {
+    const response = this.#response;
+    response.end(rest);
+    const { socket } = response;
+    if (socket === null || socket.writableLength === 0) return;
+    socket.setTimeout(STALLED_CLIENT_MS, () => socket.destroy());
   }
 
   #headers(contentType: string, tags: RouteTags | null): string[] {

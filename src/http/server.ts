@@ -107,7 +107,7 @@ function viewFleet(
     snapshot: snapshot(),
     ownLeases: (index) => leases.own(index),
     openOn: (index) => leases.openOn(index),
-    cooldownOf: (index) => cooldowns.describe(index),
+    cooldownOf: (index) => (cooldowns.blocks(index) ? cooldowns.describe(index) : null),
     errorRateOf: (index) => cooldowns.errorRate(index),
   };
 }

@@ -11,6 +11,10 @@ export const refuseUnsupported: preValidationHookHandler = (request, _reply, don
     done(refusal("idempotency-key", "leave it out, or send your own request_id"));
   } else if (typeof body === "object" && body !== null && "callback_url" in body) {
     done(refusal("callback_url", "leave it out, and ask GET /api/v1/requests/{request_id}"));
+  } else if (typeof body === "object" && body !== null && "queue_timeout" in body) {
+    done(
+      refusal("queue_timeout", "leave it out; nothing waits, and full slots answer 503 at once"),
+    );
   } else done();
 };
 

@@ -14,6 +14,10 @@ export class JobAnswer implements AnswerSink {
     this.error = error;
   }
 
+  fail(error: RouterError): void {
+    this.error = error;
+  }
+
   begin(): never {
     throw new Error("a job's answer cannot be a stream");
   }

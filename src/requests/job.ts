@@ -52,7 +52,7 @@ export class Job {
 
   /** Rough size in memory, for the store's bound. */
   get bytes(): number {
-    return this.request.body.length + (this.answer?.body.length ?? 0) + JOB_OVERHEAD_BYTES;
+    return this.request.body.length + (this.answer?.body.length ?? 0) + this.#overheadBytes;
   }
 
   /** Told of every decision made for it; the first that finds a worker starts it. */
@@ -61,6 +61,10 @@ export class Job {
     if (worker === null || this.isOver) return;
     this.worker = worker;
     this.moveTo("processing", atWallMs);
+  }
+
+  get #overheadBytes(): number {
+    return JOB_BYTES + CANDIDATE_BYTES * (this.decision?.candidates.length ?? 0);
   }
 
   moveTo(state: JobState, atWallMs: number): void {
@@ -82,4 +86,6 @@ export class Job {
   }
 }
 
-const JOB_OVERHEAD_BYTES = 2048;
+/** Rough, and rather too large: what counts are the bodies. */
+const JOB_BYTES = 2048;
+const CANDIDATE_BYTES = 512;

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { RouteEnd, RouteRequest } from "../dispatch/route-request.ts";
+import type { AttemptRecord, RouteEnd, RouteRequest } from "../dispatch/route-request.ts";
 import type { RoutedRequest } from "../dispatch/routed-request.ts";
 import { RouterError } from "../errors.ts";
 import { JobAnswer } from "./job-answer.ts";
@@ -11,6 +11,8 @@ export interface JobsDeps {
   readonly store: JobStore;
   readonly routeRequest: RouteRequest;
   readonly onEnd: (job: Job, end: RouteEnd) => void;
+  /** A defect of ours: the job fails, and its cause belongs in the log. */
+  readonly onDefect: (request: RoutedRequest, cause: unknown) => void;
 }
 
 /** Submits, watches and cancels jobs. */
@@ -63,20 +65,23 @@ export class Jobs {
     job.request.abandonment.abandon("cancelled");
   }
 
-  /** Ends what still runs, at shutdown. */
-  abandonAll(): void {
-    for (const job of this.#running.values()) job.request.abandonment.abandon("shutdown");
-  }
-
   async #finish(job: Job, answer: JobAnswer, ended: Promise<RouteEnd>): Promise<void> {
-    const end = await ended.catch(defect);
+    const end = await ended.catch((cause: unknown) => {
+      this.#deps.onDefect(job.request, cause);
+      return defect(cause);
+    });
     this.#running.delete(job.request);
-    job.attempts = end.attempts;
+    job.attempts = end.attempts.map(withoutAnswer);
     job.answer = answer.answer;
-    job.error = answer.error ?? end.error ?? errorOfAnswer(answer) ?? errorOfAbandon(job);
+    job.error = answer.error ?? end.error ?? errorOfAnswer(answer);
     if (!job.isOver) job.moveTo(job.error ? "failed" : "completed", this.#deps.clock.wallMs());
     this.#deps.onEnd(job, end);
   }
+}
+
+/** The answers of failed attempts would be kept as long as the job, and are shown to nobody. */
+function withoutAnswer(attempt: AttemptRecord): AttemptRecord {
+  return { ...attempt, result: { ...attempt.result, answer: null } };
 }
 
 /** The job must end, and its client must hear of it, whatever went wrong on our side. */
@@ -89,9 +94,4 @@ function defect(cause: unknown): RouteEnd {
 function errorOfAnswer({ answer }: JobAnswer): RouterError | null {
   if (answer === null || answer.status < 300) return null;
   return new RouterError("INVALID_REQUEST", `the worker answered ${answer.status}: see result`);
-}
-
-function errorOfAbandon(job: Job): RouterError | null {
-  if (job.request.abandonment.reason !== "shutdown") return null;
-  return new RouterError("SHUTTING_DOWN", "the router stopped while the job was running");
 }

@@ -51,12 +51,10 @@ export class JobStore {
     return this.#byKey.get(keyOf(user, id)) ?? null;
   }
 
-  /** For roles that may read every job: ids are only unique within a user, so the newest one wins. */
-  findOfAnyone(id: string): Job | null {
+  /** For roles that may read every job: ids are only unique within a user. */
+  findOfAnyone(id: string): Job[] {
     this.#dropExpired();
-    let found: Job | null = null;
-    for (const job of this.#byKey.values()) if (job.id === id) found = job;
-    return found;
+    return [...this.#byKey.values()].filter((job) => job.id === id);
   }
 
   all(): Iterable<Job> {

@@ -35,9 +35,9 @@ export function explainRoutes(app: RouterApp, deps: ExplainRoutesDeps): void {
     },
     (request) => {
       const { clock, timeouts } = deps;
-      const { id: requestId, bodyText } = request;
+      const { bodyText } = request;
       const identity = identityOf(request);
-      const context = { identity, requestId, bodyText, clock, timeouts };
+      const context = { identity, bodyText, clock, timeouts };
       return deps.explainRequest(toRoutedRequest(request.body, context));
     },
   );

@@ -80,9 +80,9 @@ function registerSubmit(app: RouterApp, deps: JobRoutesDeps): void {
     async (request, reply) => {
       if (deps.isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
       const { clock, timeouts } = deps;
-      const { id: requestId, bodyText } = request;
+      const { bodyText } = request;
       const identity = identityOf(request);
-      const context = { identity, requestId, bodyText, clock, timeouts };
+      const context = { identity, bodyText, clock, timeouts };
       const routed = toRoutedRequest(request.body, context);
       const needs = request.body.resource_requirements;
       const job = deps.jobs.submit(routed, needs?.expected_duration ?? null);
@@ -159,8 +159,12 @@ function findJob(
   const id = request.params.request_id;
   const named = request.headers["x-user-id"];
   const own = store.find(effectiveUser(identity, named, "x-user-id"), id);
-  const anyones = named === undefined && mayReadOthers(identity);
-  const job = own ?? (anyones ? store.findOfAnyone(id) : null);
+  const mayBeAnyones = own === null && named === undefined && mayReadOthers(identity);
+  const [job, twin] = mayBeAnyones ? store.findOfAnyone(id) : [own];
+  if (twin) {
+    const message = "several users have a job with this id: say whose with x-user-id";
+    throw new RouterError("INVALID_REQUEST", message, { param: "x-user-id" });
+  }
   if (job) return job;
   const message =
     "no such job of yours: it may have expired (jobs.ttl), or the router was restarted since";

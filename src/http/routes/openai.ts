@@ -69,9 +69,11 @@ function routeToWorker(
   });
   deps.routeRequest(routed, answer).then(
     (end) => deps.onEnd(routed, end),
-    (error: unknown) => {
-      deps.onDefect(routed, error);
-      answer.fail();
+    (cause: unknown) => {
+      deps.onDefect(routed, cause);
+      const error = new RouterError("INTERNAL", "the router failed on this request", { cause });
+      answer.fail(error, answer.tags);
+      deps.onEnd(routed, { status: error.status, error, attempts: [] });
     },
   );
 }

@@ -51,6 +51,7 @@ class Client implements AnswerSink {
 
   whole(): void {}
   refuse(): void {}
+  fail(): void {}
 }
 
 let clock: FakeClock;

@@ -46,22 +46,24 @@ describe("a router that is stopped", () => {
   });
 
   test.each([
-    ["a stream", STREAMED_CHAT, hangMidStream(1)],
-    ["an answer", CHAT, hangBeforeHeaders],
-  ])("cuts %s that outlasts drain_timeout, down to the worker", async (_case, body, behaviour) => {
+    { what: "a stream", body: STREAMED_CHAT, behaviour: hangMidStream(1), status: 200 },
+    { what: "an answer", body: CHAT, behaviour: hangBeforeHeaders, status: 503 },
+  ])("cuts $what that outlasts drain_timeout, and says so", async ({ body, behaviour, status }) => {
     const { router, stub } = await openScene({ behaviour, config: CUTTING });
     const live = sendLive(router, { body });
     await stub.nextRequest();
-    const text = live.text();
-    text.catch(() => {});
     await router.close();
-    await expect(text).rejects.toThrow();
+    expect((await live.head()).statusCode).toBe(status);
+    expect(await live.text()).toContain("SHUTTING_DOWN");
     await stub.nextAbort();
     expect(router.logs).toContainEqual({
       level: "warn",
       message: "drain timeout over, requests cut off",
       fields: { open: 1, timeoutMs: 50 },
     });
+    expect(await router.requestLines(1)).toMatchObject([
+      { fields: { errorCode: "SHUTTING_DOWN" } },
+    ]);
   });
 
   test("refuses new connections at once", async () => {

@@ -121,6 +121,12 @@ const refusals: readonly Refusal[] = [
     param: "callback_url",
   },
   {
+    what: "a queue_timeout",
+    changes: { queue_timeout: 60_000 },
+    says: /^queue_timeout is not supported yet: .* full slots answer 503 at once/,
+    param: "queue_timeout",
+  },
+  {
     what: "an Idempotency-Key",
     headers: { "idempotency-key": "abc" },
     says: /^idempotency-key is not supported yet: .* your own request_id/,

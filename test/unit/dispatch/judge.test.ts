@@ -191,28 +191,14 @@ describe("a worker that was silent up to the deadline", () => {
 });
 
 describe("a probe", () => {
-  test("that gets a bad answer is held until the request ends", () => {
+  test("that gets a bad answer is judged at once: its worker must not wait for another's", () => {
     const { cooldowns, coolFirst, begin } = openCourt();
     coolFirst();
     const { attempt, end } = begin();
     attempt(0, CRASH);
-    expect(cooldowns.blocks(0)).toBe(true);
+    expect(cooldowns.describe(0)?.reason).toBe("probe failed: answered 500");
     attempt(1, GOOD);
-    expect(cooldowns.blocks(0)).toBe(true);
-    expect(cooldowns.describe(0)?.reason).not.toContain("probe failed");
     end();
     expect(cooldowns.describe(0)?.reason).toBe("probe failed: answered 500");
-  });
-
-  test("is released without a verdict where every worker answered badly", () => {
-    const { cooldowns, coolFirst, request } = openCourt();
-    coolFirst();
-    const before = cooldowns.describe(0);
-    request([0, CRASH], [1, CRASH]);
-    expect(cooldowns.blocks(0)).toBe(false);
-    expect(cooldowns.describe(0)).toEqual(before);
-    request([0, GOOD]);
-    request([0, GOOD]);
-    expect(cooldowns.describe(0)).toBeNull();
   });
 });

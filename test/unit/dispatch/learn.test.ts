@@ -46,6 +46,11 @@ describe("speed", () => {
     expect(samples).toHaveLength(1);
   });
 
+  test("is not learnt where the model had to be loaded first", () => {
+    learn({ worker: serving(0, { loadedModels: new Set<string>() }) });
+    expect(samples).toEqual([]);
+  });
+
   test("is not learnt from a client that reads slowly, nor from refusals", () => {
     learn({ result: { ...result, heldUpByClient: true } });
     learn({ outcome: { kind: "answered", status: 400 } });

@@ -84,6 +84,7 @@ function recordingSink(told: string[]): AnswerSink {
     onDrain: () => undefined,
     end: () => void told.push("end"),
     cut: () => void told.push("cut"),
+    fail: ({ status, code }) => void told.push(`fail ${status} ${code}`),
     refuse: (error: RouterError, tags) =>
       void told.push(`${error.status} ${error.code} after ${tags?.attempts ?? 0}`),
   };

@@ -40,6 +40,7 @@ export function createJobs(atOnce: (sink: AnswerSink) => void = () => undefined)
   const { clock, store } = createStore();
   const routes: Route[] = [];
   const ended: { readonly job: Job; readonly end: RouteEnd }[] = [];
+  const defects: unknown[] = [];
   const jobs = new Jobs({
     clock,
     store,
@@ -52,6 +53,7 @@ export function createJobs(atOnce: (sink: AnswerSink) => void = () => undefined)
       return promise;
     },
     onEnd: (job, end) => ended.push({ job, end }),
+    onDefect: (_request, cause) => void defects.push(cause),
   });
 
   /** Submits, and finds a worker for it. */
@@ -61,5 +63,5 @@ export function createJobs(atOnce: (sink: AnswerSink) => void = () => undefined)
     return { job, route: routes.at(-1)! };
   };
 
-  return { clock, store, jobs, routes, ended, start };
+  return { clock, store, jobs, routes, ended, defects, start };
 }

@@ -69,14 +69,16 @@ describe("a job that is submitted", () => {
   });
 
   test("ends even where the router has a defect", async () => {
-    const { jobs, start, ended } = createJobs();
+    const { jobs, start, ended, defects } = createJobs();
     const { job, route } = start();
-    route.break(new TypeError("undefined is not a function"));
+    const defect = new TypeError("undefined is not a function");
+    route.break(defect);
     await settle();
     expect(job).toMatchObject({ state: "failed", error: { code: "INTERNAL" } });
     expect(job.error?.message).not.toContain("undefined");
     expect(jobs.runningCount).toBe(0);
     expect(ended).toHaveLength(1);
+    expect(defects).toEqual([defect]);
   });
 
   test("is refused, and not kept, where nobody can take it", async () => {
@@ -141,19 +143,4 @@ describe("a job that is cancelled", () => {
       expect(cancel).toThrow(`the job is already ${state}`);
     },
   );
-});
-
-test("at shutdown, what still runs is abandoned and says so", async () => {
-  const { jobs, routes, start } = createJobs();
-  const first = start({ id: "a" });
-  const second = start({ id: "b" });
-  first.route.sink.whole(answerOf("{}"), tags);
-  first.route.end();
-  await settle();
-  jobs.abandonAll();
-  expect(routes.map(({ request }) => request.abandonment.reason)).toEqual([null, "shutdown"]);
-  second.route.end({ status: 499 });
-  await settle();
-  expect(second.job).toMatchObject({ state: "failed", error: { code: "SHUTTING_DOWN" } });
-  expect(first.job.state).toBe("completed");
 });
