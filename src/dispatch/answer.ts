@@ -32,8 +32,11 @@ export interface AnswerSink {
   end(): void;
   /** The stream broke after it began. */
   cut(error: RouterError): void;
-  /** The answer ends here, whatever was begun: by the error, or by an event with it. */
-  fail(error: RouterError, tags: RouteTags | null): void;
+  /**
+   * The answer ends here, whatever was begun: by the error, or by an event with it. Returns the HTTP
+   * status that the client got.
+   */
+  fail(error: RouterError, tags: RouteTags | null): number;
   /** No answer: this error instead. `tags` is null where no worker was tried. */
   refuse(error: RouterError, tags: RouteTags | null): void;
 }

@@ -210,8 +210,7 @@ function gone({ attempts, request, sink }: Trip, tags: RouteTags): RouteEnd {
     return { status: CLIENT_CLOSED_REQUEST, error: null, attempts };
   }
   const error = new RouterError("SHUTTING_DOWN", "the router stopped while this was running");
-  sink.fail(error, tags);
-  return { status: error.status, error, attempts };
+  return { status: sink.fail(error, tags), error, attempts };
 }
 
 /** No further attempt: why there is none is told, or how the last one failed. */

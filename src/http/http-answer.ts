@@ -71,10 +71,11 @@ export class HttpAnswer implements AnswerSink {
     this.#finish(body);
   }
 
-  fail(error: RouterError, tags: RouteTags | null): void {
-    if (this.#response.writableEnded) return;
-    if (this.#response.headersSent) this.cut(error);
-    else this.refuse(error, tags);
+  fail(error: RouterError, tags: RouteTags | null): number {
+    const response = this.#response;
+    if (!response.headersSent) this.refuse(error, tags);
+    else if (!response.writableEnded) this.cut(error);
+    return response.statusCode;
   }
 
   /** A client that reads no more would otherwise keep its connection, and the answer, for ever. */

@@ -14,8 +14,9 @@ export class JobAnswer implements AnswerSink {
     this.error = error;
   }
 
-  fail(error: RouterError): void {
+  fail(error: RouterError): number {
     this.error = error;
+    return error.status;
   }
 
   begin(): never {

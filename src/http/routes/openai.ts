@@ -72,8 +72,8 @@ function routeToWorker(
     (cause: unknown) => {
       deps.onDefect(routed, cause);
       const error = new RouterError("INTERNAL", "the router failed on this request", { cause });
-      answer.fail(error, answer.tags);
-      deps.onEnd(routed, { status: error.status, error, attempts: [] });
+      const status = answer.fail(error, answer.tags);
+      deps.onEnd(routed, { status, error, attempts: [] });
     },
   );
 }

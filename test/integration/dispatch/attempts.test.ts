@@ -51,7 +51,10 @@ class Client implements AnswerSink {
 
   whole(): void {}
   refuse(): void {}
-  fail(): void {}
+
+  fail({ status }: RouterError): number {
+    return status;
+  }
 }
 
 let clock: FakeClock;

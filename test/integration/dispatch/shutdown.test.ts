@@ -62,7 +62,7 @@ describe("a router that is stopped", () => {
       fields: { open: 1, timeoutMs: 50 },
     });
     expect(await router.requestLines(1)).toMatchObject([
-      { fields: { errorCode: "SHUTTING_DOWN" } },
+      { fields: { status, errorCode: "SHUTTING_DOWN" } },
     ]);
   });
 

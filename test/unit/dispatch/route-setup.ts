@@ -84,7 +84,10 @@ function recordingSink(told: string[]): AnswerSink {
     onDrain: () => undefined,
     end: () => void told.push("end"),
     cut: () => void told.push("cut"),
-    fail: ({ status, code }) => void told.push(`fail ${status} ${code}`),
+    fail({ status, code }) {
+      told.push(`fail ${status} ${code}`);
+      return status;
+    },
     refuse: (error: RouterError, tags) =>
       void told.push(`${error.status} ${error.code} after ${tags?.attempts ?? 0}`),
   };
