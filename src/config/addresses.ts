@@ -46,7 +46,10 @@ export function parseCidr(text: string): Parsed {
   return { ok: `${address}/${Number(bits ?? most)}` };
 }
 
-/** Whether only this machine can reach what listens on `host`. */
+/**
+ * Whether only this machine can reach what listens on `host`. Names that a resolver could point
+ * elsewhere do not count, except the reserved "localhost".
+ */
 export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { isLoopbackHost } from "../config/addresses.ts";
 import { startDemoMonitor } from "./demo-monitor.ts";
 import { startDemoWorker } from "./demo-worker.ts";
 import { DEMO_HARDWARE, DEMO_SLOTS } from "./hardware.ts";
@@ -56,19 +57,14 @@ export async function startDemoFleet(options: DemoOptions): Promise<DemoFleet> {
   const monitoringUrl = keep(await startDemoMonitor(gpus));
   const started = starting.move();
   const keys = demoKeys(options);
-  const docsKey = isLoopback(options.host) ? (keys[0]?.key ?? null) : null;
+  const docsKey = isLoopbackHost(options.host) ? (keys[0]?.key ?? null) : null;
   return { monitoringUrl, workers, keys, docsKey, close: () => started.disposeAsync() };
 }
 
 function demoKeys({ host, makeKey }: DemoOptions): readonly DemoKey[] {
-  const keyFor = (wellKnown: string): string => (isLoopback(host) ? wellKnown : makeKey());
+  const keyFor = (wellKnown: string): string => (isLoopbackHost(host) ? wellKnown : makeKey());
   return [
     { id: "demo", user: "demo", role: "admin", key: keyFor("demo") },
     { id: "demo-limited", user: "limited", role: "user", key: keyFor("demo-limited") },
   ];
-}
-
-/** Names that a resolver could point elsewhere do not count, except the reserved "localhost". */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

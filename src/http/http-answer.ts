@@ -13,7 +13,6 @@ export class HttpAnswer implements AnswerSink {
   readonly #response: ServerResponse;
   readonly #requestId: string;
   #tags: RouteTags | null = null;
-  bytesSent = 0;
 
   constructor(response: ServerResponse, requestId: string) {
     this.#response = response;
@@ -28,7 +27,6 @@ export class HttpAnswer implements AnswerSink {
   whole(answer: Answer, tags: RouteTags): void {
     const headers = this.#headers(answer.contentType || "application/json", tags);
     headers.push("content-length", String(answer.body.length));
-    this.bytesSent = answer.body.length;
     this.#response.writeHead(answer.status, headers);
     this.#finish(answer.body);
   }
@@ -41,7 +39,6 @@ export class HttpAnswer implements AnswerSink {
   }
 
   write(chunk: Buffer): boolean {
-    this.bytesSent += chunk.length;
     return this.#response.write(chunk);
   }
 
@@ -66,7 +63,6 @@ export class HttpAnswer implements AnswerSink {
     if (error.retryAfterMs !== null) {
       headers.push("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
     }
-    this.bytesSent = body.length;
     this.#response.writeHead(error.status, headers);
     this.#finish(body);
   }
