@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   if (checkOnly) return printConfigIsValid(loaded);
   const demo = loaded.origin.kind === "demo" ? await startDemo(loaded.config) : null;
   const config = demo ? demoConfig(loaded.config, demo) : loaded.config;
-  const logger = createLogger({ level: levelOf(config), destination: STDOUT });
+  const logger = createLogger({ clock: systemClock, level: levelOf(config), destination: STDOUT });
   const app = await createApp({
     config,
     clock: systemClock,
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   closeOnSignal(async () => {
     await app.close();
     await demo?.close();
-    await logger.close(systemClock);
+    await logger.close();
   });
   await app.start();
 }

@@ -15,13 +15,14 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
 type Fields = Record<string, unknown>;
 
 /** The fields with every value of a secret's name replaced, at any depth of plain objects. */
-export function censor(fields: Fields): Fields {
-  let censored = fields;
-  for (const name in fields) {
-    const value = fields[name];
+export function censor(fields: object): Fields {
+  const given = fields as Fields;
+  let censored = given;
+  for (const name in given) {
+    const value = given[name];
     const replaced = SECRET_NAMES.has(name) ? "[redacted]" : inside(value);
     if (replaced === value) continue;
-    if (censored === fields) censored = { ...fields };
+    if (censored === given) censored = { ...given };
     censored[name] = replaced;
   }
   return censored;
@@ -29,5 +30,5 @@ export function censor(fields: Fields): Fields {
 
 function inside(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.getPrototypeOf(value) === Object.prototype ? censor(value as Fields) : value;
+  return Object.getPrototypeOf(value) === Object.prototype ? censor(value) : value;
 }

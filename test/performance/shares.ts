@@ -89,7 +89,7 @@ function reportParts(): Record<string, () => void> {
     runningJobs: () => 0,
   });
   const report = benchReport();
-  const { log } = createLogger({ level: "info", destination: "/dev/null" });
+  const { log } = createLogger({ clock: systemClock, level: "info", destination: "/dev/null" });
   return {
     "metrics (decision, request)": () => {
       metrics.decided("hybrid", true);

@@ -1,0 +1,79 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLogger, type Logger } from "../../../src/observability/logger.ts";
+import { systemClock } from "../../../src/clock.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "logger-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** What the file holds once the logger is closed. */
+async function linesOf(level: string, write: (logger: Logger) => void): Promise<unknown[]> {
+  const destination = join(folder, "log");
+  const logger = createLogger({ clock: systemClock, level, destination });
+  write(logger);
+  await logger.close();
+  const lines = readFileSync(destination, "utf8").trimEnd().split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as unknown);
+}
+
+/** The same, written by pino alone. */
+function pinoLine(fields: object, message: string): object {
+  let line = "";
+  const logger = pino({ base: null }, { write: (text: string) => void (line = text) });
+  logger.info(fields, message);
+  return JSON.parse(line) as object;
+}
+
+test.each([
+  ["nothing", {}],
+  ["plain values", { user: "alice", n: 1.5, stream: false, error: null }],
+  ["what JSON must escape", { text: 'a "quoted"\n\u2028 back\\slash', "odd key\t": "ü" }],
+  ["what JSON has no word for", { n: Number.NaN, missing: undefined, far: Infinity }],
+  ["objects and lists", { workers: ["a", "b"], nested: { deep: { x: 1 } } }],
+  ["an error", { err: new Error("went wrong") }],
+])("a line with %s says what pino's would", async (_name, fields) => {
+  const message = 'a "message"';
+  const [line] = await linesOf("info", ({ log }) => log.info(fields, message));
+  const time = expect.any(Number) as number;
+  expect(line).toEqual({ ...pinoLine(fields, message), time });
+});
+
+test("lines of both kinds keep their order", async () => {
+  const lines = await linesOf("info", ({ log }) => {
+    log.info({ n: 1 }, "flat");
+    log.warn({ list: [2] }, "not flat");
+    log.error({ n: 3 }, "flat");
+  });
+  expect(lines).toMatchObject([
+    { level: 30, n: 1 },
+    { level: 40, list: [2] },
+    { level: 50, n: 3 },
+  ]);
+});
+
+test("levels below the configured one are not written", async () => {
+  const lines = await linesOf("warn", ({ log }) => {
+    log.debug({}, "no");
+    log.info({ list: [] }, "no");
+    log.warn({}, "yes");
+  });
+  expect(lines).toMatchObject([{ level: 40, msg: "yes" }]);
+});
+
+test("a secret's value stays out, however deep it lies", async () => {
+  const lines = await linesOf("info", ({ log }) => {
+    log.info({ token: "hunter2" }, "flat");
+    log.info({ headers: { authorization: "Bearer hunter2" } }, "deep");
+  });
+  expect(JSON.stringify(lines)).not.toContain("hunter2");
+});
