@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Worker } from "../fleet/worker.ts";
+import { OpenList, type Listed } from "./open-list.ts";
 
 /** The holding of one slot of one worker by one attempt. Released exactly once, however it ends. */
 export interface Lease {
@@ -27,11 +28,13 @@ export interface LeaseCounts {
   promisedBytes(placement: number, sinceMs: number): number;
 }
 
+interface OpenLease extends Lease, Listed {}
+
 /** The ledger of slots. Taken in the same tick as the choice, so that two choices never see one slot. */
 export class Leases implements LeaseCounts {
   readonly #clock: Clock;
   #counts = new Uint32Array(64);
-  readonly #open = new Set<Lease>();
+  readonly #open = new OpenList<OpenLease>();
   /** Placements of those leases that promise memory: few, so that summing them is cheap. */
   readonly #promising = new Map<Lease, number>();
 
@@ -43,7 +46,8 @@ export class Leases implements LeaseCounts {
     const { index } = worker;
     if (index >= this.#counts.length) this.#grow(index);
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
-    const lease: Lease = {
+    const lease: OpenLease = {
+      listIndex: 0,
       workerIndex: index,
       requestId: request.requestId,
       user: request.user,
@@ -77,8 +81,8 @@ export class Leases implements LeaseCounts {
     return [...this.#open].filter((lease) => lease.workerIndex === workerIndex);
   }
 
-  #release(lease: Lease): void {
-    if (!this.#open.delete(lease)) return;
+  #release(lease: OpenLease): void {
+    if (!this.#open.remove(lease)) return;
     this.#promising.delete(lease);
     this.#counts[lease.workerIndex] = this.own(lease.workerIndex) - 1;
   }

@@ -1,3 +1,4 @@
+import { OpenList, type Listed } from "../admission/open-list.ts";
 import type { Clock, Timer } from "../clock.ts";
 
 /**
@@ -6,14 +7,14 @@ import type { Clock, Timer } from "../clock.ts";
  */
 export const TICK_MS = 100;
 
-interface Entry {
+interface Entry extends Listed {
   readonly tick: number;
   readonly run: () => void;
 }
 
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #ticks = new Map<number, Set<Entry>>();
+  readonly #ticks = new Map<number, OpenList<Entry>>();
   #done: number;
   #ticker: Timer | null = null;
 
@@ -29,9 +30,9 @@ export class Deadlines {
       this.#armTicker();
     }
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#done + 1);
-    const entry = { tick, run };
+    const entry = { tick, run, listIndex: 0 };
     let entries = this.#ticks.get(tick);
-    if (!entries) this.#ticks.set(tick, (entries = new Set()));
+    if (!entries) this.#ticks.set(tick, (entries = new OpenList()));
     entries.add(entry);
     return { cancel: () => this.#remove(entry) };
   }
@@ -61,17 +62,17 @@ export class Deadlines {
     }
   }
 
-  /** They stay in the wheel while they run: one may cancel others of its tick. */
+  /** One by one, because one may cancel others of its tick. */
   #fire(tick: number): void {
     const due = this.#ticks.get(tick);
     if (!due) return;
-    for (const entry of due) entry.run();
+    for (const entry of due) if (due.remove(entry)) entry.run();
     this.#ticks.delete(tick);
   }
 
   #remove(entry: Entry): void {
     const entries = this.#ticks.get(entry.tick);
-    if (!entries?.delete(entry)) return;
+    if (!entries?.remove(entry)) return;
     if (entries.size === 0) this.#ticks.delete(entry.tick);
   }
 }

@@ -1,4 +1,5 @@
 import type { Leases } from "../admission/leases.ts";
+import { OpenList, type Listed } from "../admission/open-list.ts";
 import type { Clock } from "../clock.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { RetryPolicy } from "../failures/retry.ts";
@@ -44,6 +45,10 @@ export interface Dispatcher {
   close(): Promise<void>;
 }
 
+interface Running extends Listed {
+  readonly request: RoutedRequest;
+}
+
 export function createDispatcher(deps: DispatcherDeps, settings: DispatchSettings): Dispatcher {
   const { clock, random, leases, cooldowns } = deps;
   const { strategy, maxTemperatureC, foreignFadeMs, retry } = settings;
@@ -60,18 +65,19 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
   });
   const { attempt } = attempts;
   const routeRequest = createRouteRequest({ ...deps, strategy, retry, view, attempt });
-  const running = new Set<RoutedRequest>();
+  const running = new OpenList<Running>();
   return {
     async routeRequest(request, sink) {
-      running.add(request);
+      const entry = { request, listIndex: 0 };
+      running.add(entry);
       try {
         return await routeRequest(request, sink);
       } finally {
-        running.delete(request);
+        running.remove(entry);
       }
     },
     abandonAll() {
-      for (const request of running) request.abandonment.abandon("shutdown");
+      for (const { request } of running) request.abandonment.abandon("shutdown");
     },
     explainRequest(request) {
       const question = ask({ strategy, random, view }, request, []);
