@@ -1,3 +1,4 @@
+import type { Reservation } from "../admission/quotas.ts";
 import type { ApiPath, RequestType } from "../fleet/worker.ts";
 import type { Band } from "../routing/stages.ts";
 
@@ -46,7 +47,16 @@ export interface RoutedRequest {
   readonly computeUnits: number | null;
   /** Monotonic. */
   readonly acceptedAtMs: number;
-  /** Covers queue and attempts up to the first byte of a stream, or the whole of a JSON answer. */
-  readonly deadlineAtMs: number;
+  /**
+   * Monotonic. Covers queue and attempts up to the first byte of a stream, or the whole of a JSON
+   * answer. A job's covers its wait, and is set anew when its first attempt begins.
+   */
+  deadlineAtMs: number;
+  /** A job's, from its first attempt to its whole answer; null = deadlineAtMs says it all. */
+  readonly timeoutMs: number | null;
+  /** What was reserved for it beforehand, as for each item of a batch; null = nothing yet. */
+  readonly reservation: Reservation | null;
+  /** True: a place on a worker and no payload. The caller talks to the worker itself. */
+  readonly isPlacement: boolean;
   readonly abandonment: Abandonment;
 }

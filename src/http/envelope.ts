@@ -91,6 +91,9 @@ export function toRoutedRequest(body: RouteBody, context: EnvelopeContext): Rout
     computeUnits: needs?.compute_units ?? null,
     acceptedAtMs,
     deadlineAtMs: acceptedAtMs + timeoutOf(body, context.timeouts),
+    timeoutMs: null,
+    reservation: null,
+    isPlacement: false,
     abandonment: new Abandonment(),
   };
 }

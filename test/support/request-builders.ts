@@ -17,6 +17,9 @@ export function routedRequest(changes: Partial<RoutedRequest> = {}): RoutedReque
     computeUnits: null,
     acceptedAtMs: 0,
     deadlineAtMs: 30_000,
+    timeoutMs: null,
+    reservation: null,
+    isPlacement: false,
     abandonment: new Abandonment(),
     ...changes,
   };

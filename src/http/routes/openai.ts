@@ -102,6 +102,9 @@ function readRequest(
     computeUnits: null,
     acceptedAtMs,
     deadlineAtMs: acceptedAtMs + wishes.timeoutMs,
+    timeoutMs: null,
+    reservation: null,
+    isPlacement: false,
     abandonment: new Abandonment(),
   };
 }

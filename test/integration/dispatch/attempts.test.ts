@@ -94,6 +94,9 @@ function requestOf(changes: Partial<RoutedRequest> = {}): RoutedRequest {
     computeUnits: null,
     acceptedAtMs: clock.now(),
     deadlineAtMs: clock.now() + DEADLINE_MS,
+    timeoutMs: null,
+    reservation: null,
+    isPlacement: false,
     abandonment: new Abandonment(),
     ...changes,
   };
