@@ -1,8 +1,9 @@
-import { SHORTEST_S, distinct, list, mapping, name, seconds, whole } from "../fields.ts";
+import { SHORTEST_S, distinct, list, mapping, moment, name, seconds, whole } from "../fields.ts";
 
 const gpuLimit = () => whole(0, 100_000);
 const requestLimit = () => whole(0, 1_000_000_000);
 const priorityLimit = () => whole(1, 5);
+const tokenLimit = () => whole(1, 1_000_000_000_000);
 
 export const userQuotaManager = mapping({
   default_gpu_limit: gpuLimit()
@@ -35,6 +36,14 @@ const user = mapping({
     .nullable()
     .default(null)
     .describe("Highest priority (1 to 5). null = default_priority_limit."),
+  token_limit: tokenLimit()
+    .nullable()
+    .default(null)
+    .describe("Prompt and completion tokens per quota_check_interval. null = no limit."),
+  expiration_time: moment()
+    .nullable()
+    .default(null)
+    .describe("From then on this entry does not apply, and the defaults do. null = never."),
 });
 
 export const users = distinct(list(user), "id")
