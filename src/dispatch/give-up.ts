@@ -36,18 +36,40 @@ export function failureOf(outcome: AttemptOutcome): string {
       return outcome.failure;
     case "timeout":
       return "it sent nothing before the deadline";
+    case "released":
+      return RELEASE_FAILURES[outcome.how];
     case "abandoned":
       return "";
   }
 }
 
 export function deadlineError(request: RoutedRequest): RouterError {
-  const timeoutMs = Math.round(request.deadlineAtMs - request.acceptedAtMs);
-  const seconds = Math.round(timeoutMs / 100) / 10;
   const message =
-    `still generating after ${seconds} s: stream, send x-timeout-ms, ` +
+    `still generating after ${secondsToRun(request)} s: stream, send x-timeout-ms, ` +
     `or raise request_router.request_timeout`;
   return new RouterError("DEADLINE_EXCEEDED", message);
+}
+
+/** What is told of a placement that did not end well; null where it did. */
+export function placementError(how: ReleaseHow, request: RoutedRequest): RouterError | null {
+  if (how === "ok") return null;
+  if (how === "failed") return new RouterError("WORKER_FAILED", RELEASE_FAILURES.failed);
+  const message =
+    `${RELEASE_FAILURES.overdue} of ${secondsToRun(request)} s: ` +
+    `POST /api/v1/requests/{request_id}/complete earlier, or send a longer timeout`;
+  return new RouterError("DEADLINE_EXCEEDED", message);
+}
+
+export type ReleaseHow = Extract<AttemptOutcome, { readonly kind: "released" }>["how"];
+
+const RELEASE_FAILURES: Readonly<Record<ReleaseHow, string>> = {
+  ok: "",
+  failed: "its caller completed it with ok: false",
+  overdue: "its caller did not complete it within its timeout",
+};
+
+function secondsToRun({ timeoutMs, deadlineAtMs, acceptedAtMs }: RoutedRequest): number {
+  return Math.round((timeoutMs ?? deadlineAtMs - acceptedAtMs) / 100) / 10;
 }
 
 const BUSY_RETRY_AFTER_MS = 1000;

@@ -5,6 +5,8 @@ const OPEN = new Set([0x7b, 0x5b]);
 const CLOSE = new Set([0x7d, 0x5d]);
 /** At depth 1: a comma, or the object's closing brace. */
 const END_OF_MEMBER = new Set([0x2c, 0x7d]);
+/** At depth 1: a comma, or the array's closing bracket. */
+const END_OF_ITEM = new Set([0x2c, 0x5d]);
 /** The space of JSON: tab, line feed, carriage return, space. */
 const SPACE = new Set([0x09, 0x0a, 0x0d, 0x20]);
 
@@ -38,6 +40,25 @@ export function findMember(body: Buffer, name: string): Span | null {
     depth += depthChange(byte);
   }
   return found;
+}
+
+/** Where each item of an array lies; `array` is the span of a JSON array within `body`. */
+export function findItems(body: Buffer, array: Span): Span[] {
+  const items: Span[] = [];
+  let depth = 0;
+  let start = array.start + 1;
+  for (let at = array.start; at < array.end; at++) {
+    const byte = body[at]!;
+    if (byte === QUOTE) at = endOfString(body, at) - 1;
+    else if (depth === 1 && END_OF_ITEM.has(byte)) {
+      const item = trimmed(body, start, at);
+      // Only an empty array has an item without bytes.
+      if (item.start < item.end) items.push(item);
+      start = at + 1;
+    }
+    depth += depthChange(byte);
+  }
+  return items;
 }
 
 /** Parsers see through escapes, so an escaped "model" is the model, too. */

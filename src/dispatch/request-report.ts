@@ -5,6 +5,7 @@ import type { RoutedRequest } from "./routed-request.ts";
 export interface RequestReport {
   readonly requestId: string;
   readonly user: string;
+  /** Of the API; "placement" where the caller talks to the worker itself. */
   readonly path: string;
   readonly model: string;
   readonly band: number;
@@ -26,14 +27,14 @@ export function reportOf(request: RoutedRequest, end: RouteEnd, nowMs: number): 
   return {
     requestId: request.id,
     user: request.user,
-    path: request.path,
+    path: request.path ?? "placement",
     model: request.model,
     band: request.band,
     stream: request.stream,
     status: end.status,
     errorCode: end.error?.code ?? null,
     attempts: end.attempts.length,
-    queueMs: 0,
+    queueMs: end.queueMs,
     totalMs: tenths(nowMs - request.acceptedAtMs),
     ...lastTry(end.attempts.at(-1), request.acceptedAtMs),
   };

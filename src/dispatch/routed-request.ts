@@ -35,7 +35,8 @@ export interface RoutedRequest {
   readonly id: string;
   /** Whose limits it is charged to. */
   readonly user: string;
-  readonly path: ApiPath;
+  /** null = a placement: nothing is sent. */
+  readonly path: ApiPath | null;
   readonly type: RequestType;
   /** The model's public name. */
   readonly model: string;

@@ -16,7 +16,9 @@ export type AttemptOutcome =
   /** Our deadline or idle limit passed; alive = the worker showed a sign of life since it began. */
   | { readonly kind: "timeout"; readonly workerAlive: boolean; readonly committed: boolean }
   /** The client went away, or the job was cancelled. */
-  | { readonly kind: "abandoned" };
+  | { readonly kind: "abandoned" }
+  /** A placement's end, by its caller's word or by its timeout: we saw nothing of the worker. */
+  | { readonly kind: "released"; readonly how: "ok" | "failed" | "overdue" };
 
 /**
  * What counts for or against the worker. "connection" is a failure before anything was sent; "shared"
@@ -73,6 +75,7 @@ export function classify(outcome: AttemptOutcome): Verdict {
     case "timeout":
       return outcome.workerAlive ? OUT_OF_TIME : CUT;
     case "abandoned":
+    case "released":
       return OUT_OF_TIME;
   }
 }

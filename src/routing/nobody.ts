@@ -2,6 +2,7 @@ import { RouterError } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { Question } from "./decide.ts";
 import { firstRejection } from "./explain.ts";
+import { settle } from "./settled.ts";
 import type { Rejection, RoutingRequest, RoutingView } from "./stages.ts";
 
 const WORKERS_NAMED = 5;
@@ -23,12 +24,38 @@ export function nobodyError(question: Question): RouterError {
   if (forNow.length === 0 && rejections.length < workers.length) return justFreeError(request);
   if (forNow.length === 0) return neverError(question, rejections);
   const reasons = listReasons(forNow);
-  if (forNow.some((rejection) => rejection.filter === "free_slot")) {
+  if (forNow.some(({ filter }) => filter === "free_slot" || filter === "gpu_limit")) {
     const message = `every slot for ${request.model} is taken: ${reasons}`;
     return new RouterError("QUEUE_FULL", message, { retryAfterMs: SLOT_RETRY_AFTER_MS });
   }
   const message = `no worker can take ${request.model} now: ${reasons}`;
   return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: retryAfterMs(forNow, view) });
+}
+
+/** The 404 or 422 for a request that no waiting can help; null where some worker may take it one day. */
+export function impossibleError(question: Question): RouterError | null {
+  const { strategy, request, view } = question;
+  const { workers, filters } = settle(strategy, request, view);
+  const mayEver = workers.some(({ worker }) =>
+    filters.every(
+      (filter) =>
+        filter.passes(worker, request, view) || !filter.reject(worker, request, view).permanent,
+    ),
+  );
+  if (mayEver) return null;
+  const error = nobodyError(question);
+  return error.code === "MODEL_NOT_FOUND" || error.code === "NO_GPU_FITS" ? error : null;
+}
+
+/** At the end of a wait: 504 where workers were usable and full all along, else 503 with the reasons. */
+export function expiredError(question: Question, waitedMs: number): RouterError {
+  const error = nobodyError(question);
+  if (error.code !== "QUEUE_FULL") return error;
+  const seconds = Math.round(waitedMs / 100) / 10;
+  return new RouterError(
+    "DEADLINE_EXCEEDED",
+    `no slot became free within ${seconds} s: ${error.message}`,
+  );
 }
 
 type WorkerRejection = Rejection & { readonly filter: string; readonly worker: Worker };

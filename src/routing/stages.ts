@@ -15,8 +15,15 @@ export type Band = 1 | 2 | 3 | 4 | 5;
 
 /** What routing needs to know of a request. */
 export interface RoutingRequest {
+  /** Whose limits it is charged to. */
+  readonly user: string;
+  /** How many placements the user may occupy at once. */
+  readonly gpuLimit: number;
+  /** The user occupies that many now: only those may be shared. */
+  readonly atGpuLimit: boolean;
   readonly model: string;
-  readonly path: ApiPath;
+  /** null = a placement: the caller talks to the worker itself, by whatever path it likes. */
+  readonly path: ApiPath | null;
   readonly type: RequestType;
   readonly band: Band;
   /** GPU memory the request itself needs; null = not said. */

@@ -2,6 +2,7 @@ import { computeCapability } from "./filters/compute-capability.ts";
 import { computeUnits } from "./filters/compute-units.ts";
 import { cooldown } from "./filters/cooldown.ts";
 import { freeSlot } from "./filters/free-slot.ts";
+import { gpuLimit } from "./filters/gpu-limit.ts";
 import { gpuStatus } from "./filters/gpu-status.ts";
 import { memory } from "./filters/memory.ts";
 import { servesModel } from "./filters/serves-model.ts";
@@ -24,7 +25,7 @@ import type { Filter, Picker, Scorer, Strategy } from "./stages.ts";
 
 /** Without these a request could go where it cannot be served: every strategy has them. */
 const REQUIRED_FILTERS: readonly Filter[] = [servesModel, servesType, servesPath, workerUp];
-const REQUIRED_MOMENT_FILTERS: readonly Filter[] = [cooldown, freeSlot, untried];
+const REQUIRED_MOMENT_FILTERS: readonly Filter[] = [cooldown, freeSlot, gpuLimit, untried];
 
 /** A user's pipeline may leave these out, or name some. */
 const OPTIONAL_FILTERS: readonly Filter[] = [

@@ -41,8 +41,9 @@ export function describeFilter(make: () => Filter): void {
       fc.assert(
         fc.property(anyCase, later, ({ workers, moment, request }, changed) => {
           const snapshot = fleetOf(workers);
-          const { band, memoryBytes, tried } = changed.request;
-          const laterRequest = { ...request, band, memoryBytes, tried };
+          const { band, gpuLimit, atGpuLimit, memoryBytes, tried } = changed.request;
+          const limits = { gpuLimit, atGpuLimit };
+          const laterRequest = { ...request, ...limits, band, memoryBytes, tried };
           for (const worker of workers) {
             expect(filter.passes(worker, laterRequest, viewOf(snapshot, changed.moment))).toBe(
               filter.passes(worker, request, viewOf(snapshot, moment)),

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 
 /**
  * GPU memory. Where the request itself makes the worker allocate (an on-demand model that is not
- * loaded, training), free memory counts, less what was promised since it was reported. Engines that
+ * loaded, training, a placement), free memory counts, less what was promised since it was reported. Engines that
  * took their memory at start have room by definition: there the model's need is held against the
  * total. Memory that no source reports passes.
  */
@@ -34,7 +34,7 @@ export const memory: Filter = {
   },
 };
 
-type MemoryRequest = Pick<RoutingRequest, "model" | "type" | "memoryBytes">;
+type MemoryRequest = Pick<RoutingRequest, "model" | "path" | "type" | "memoryBytes">;
 
 /** What this request would make the worker allocate; 0 where it allocates nothing or nobody knows. */
 export function allocatedBytes(worker: Worker, request: MemoryRequest): number {
@@ -46,7 +46,8 @@ function neededBytes(worker: Worker, request: MemoryRequest): number {
 }
 
 function allocates(worker: Worker, request: MemoryRequest): boolean {
-  if (request.type === "training") return true;
+  // Whoever talks to the worker without us brings work of its own to the GPU.
+  if (request.type === "training" || request.path === null) return true;
   return !worker.preallocatesMemory && mustLoadModel(worker, request.model);
 }
 

@@ -4,9 +4,9 @@ import type { Filter } from "../stages.ts";
 export const servesPath: Filter = {
   name: "serves_path",
   scope: "snapshot",
-  passes: (worker, { path }) => worker.paths.has(path),
+  passes: (worker, { path }) => path === null || worker.paths.has(path),
   reject: (worker, { path }) => ({
-    reason: `its engine ${worker.engine} does not serve ${path}`,
+    reason: `its engine ${worker.engine} does not serve ${String(path)}`,
     permanent: true,
   }),
 };

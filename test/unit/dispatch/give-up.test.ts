@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Answer } from "../../../src/dispatch/answer.ts";
-import { attemptsFailedError, deadlineError, failureOf } from "../../../src/dispatch/give-up.ts";
+import {
+  attemptsFailedError,
+  deadlineError,
+  failureOf,
+  placementError,
+} from "../../../src/dispatch/give-up.ts";
 import { routedRequest } from "../../support/request-builders.ts";
 
 const answer = (status: number, retryAfterMs: number | null = null): Answer => ({
@@ -49,6 +54,7 @@ describe("a failure in words", () => {
   test("is empty where nothing failed", () => {
     expect(failureOf({ kind: "answered", status: 200 })).toBe("");
     expect(failureOf({ kind: "abandoned" })).toBe("");
+    expect(failureOf({ kind: "released", how: "ok" })).toBe("");
   });
 
   test("is what broke, or that nothing came", () => {
@@ -66,4 +72,26 @@ test("a deadline tells how long it was, and the three ways out", () => {
     "still generating after 2.6 s: stream, send x-timeout-ms, or raise " +
       "request_router.request_timeout",
   );
+});
+
+describe("a placement", () => {
+  const request = routedRequest({ timeoutMs: 90_000 });
+
+  test("that was completed well has no error", () => {
+    expect(placementError("ok", request)).toBeNull();
+  });
+
+  test("that went badly says so in its caller's name, and not in the worker's", () => {
+    expect(placementError("failed", request)?.code).toBe("WORKER_FAILED");
+    expect(placementError("failed", request)?.message).toBe(
+      failureOf({ kind: "released", how: "failed" }),
+    );
+  });
+
+  test("that is not completed in time names its timeout and what to do", () => {
+    expect(placementError("overdue", request)?.code).toBe("DEADLINE_EXCEEDED");
+    expect(placementError("overdue", request)?.message).toMatch(
+      /within its timeout of 90 s: POST .*\/complete earlier, or send a longer timeout/,
+    );
+  });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findMember } from "../../../src/dispatch/json-member.ts";
+import { findItems, findMember } from "../../../src/dispatch/json-member.ts";
 
 function member(text: string, name: string): string | null {
   const body = Buffer.from(text);
@@ -36,6 +36,35 @@ describe("a top-level member", () => {
         const found = member(JSON.stringify(object, null, indent), wanted);
         if (!Object.hasOwn(object, wanted)) expect(found).toBeNull();
         else expect(JSON.parse(found ?? "")).toEqual(JSON.parse(JSON.stringify(object[wanted])));
+      }),
+    );
+  });
+});
+
+describe("the items of an array", () => {
+  const itemsOf = (text: string): string[] => {
+    const body = Buffer.from(text);
+    const items = findItems(body, findMember(body, "a")!);
+    return items.map(({ start, end }) => body.toString("utf8", start, end));
+  };
+
+  test.each([
+    ['{"a":[]}', []],
+    ['{"a":[ ], "b":[1]}', []],
+    ['{"b":[0],"a":[1]}', ["1"]],
+    ['{"a":[ {"c":[1,2]} ,\n[3,[4]],"x,]\\"","" ]}', ['{"c":[1,2]}', "[3,[4]]", '"x,]\\""', '""']],
+    ['{"a":[1],"a":[2.50,3]}', ["2.50", "3"]],
+  ])("of %s are %j", (text, items) => {
+    expect(itemsOf(text)).toEqual(items);
+  });
+
+  test("are what a parser finds, in any array", () => {
+    const space = fc.constantFrom("", " ", "\t");
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.jsonValue(), space, (a, b, indent) => {
+        const text = JSON.stringify({ b, a, c: b }, null, indent);
+        const parsed = itemsOf(text).map((item) => JSON.parse(item) as unknown);
+        expect(parsed).toEqual((JSON.parse(text) as { readonly a: unknown }).a);
       }),
     );
   });

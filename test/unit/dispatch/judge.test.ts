@@ -32,6 +32,7 @@ function openCourt({ isAlive = dead } = {}) {
   const told: string[] = [];
   const observer = {
     onDecision: () => undefined,
+    onQueued: () => undefined,
     onAttemptEnd: (_: unknown, { worker }: { worker: Worker }, outcome: string) =>
       void told.push(`${worker.index} ${outcome}`),
   };

@@ -51,7 +51,8 @@ describe("speed", () => {
     expect(samples).toEqual([]);
   });
 
-  test("is not learnt from a client that reads slowly, nor from refusals", () => {
+  test("is not learnt from a slow reader, a refusal, or what a placement's caller claims", () => {
+    learn({ outcome: { kind: "released", how: "ok" } });
     learn({ result: { ...result, heldUpByClient: true } });
     learn({ outcome: { kind: "answered", status: 400 } });
     learn({ outcome: { kind: "broken", failure: "reset", committed: true } });

@@ -125,8 +125,8 @@ describe("a request", () => {
     expect(told).toEqual([]);
   });
 
-  test("that nobody can take is refused at once, without an attempt", async () => {
-    const { send, told, tried, take } = setStage({ workers: 1, slots: 1, steps: [] });
+  test("that nobody can take is refused at once where there is no queue", async () => {
+    const { send, told, tried, take } = setStage({ workers: 1, slots: 1, queue: 0, steps: [] });
     const other = take(0);
     expect(await send()).toMatchObject({ status: 503, attempts: [] });
     expect(told).toEqual(["503 QUEUE_FULL after 0"]);
@@ -147,43 +147,28 @@ describe("a request that failed while every slot is taken", () => {
     return { ...stage, free: () => other.release() };
   }
 
-  test("asks again after each retry_delay, and takes the slot when it is free", async () => {
+  test("waits in the queue after its retry_delay, and takes the slot when it is free", async () => {
     const { send, free, clock, tried, told } = setFull();
     const end = send();
     await clock.advanceAsync(2.5 * RETRY_DELAY_MS);
     expect(tried).toHaveLength(1);
     free();
-    await clock.advanceAsync(0.5 * RETRY_DELAY_MS - 1);
-    expect(tried).toHaveLength(1);
-    await clock.advanceAsync(1);
-    expect(await end).toMatchObject({ status: 200 });
+    expect(await end).toMatchObject({ status: 200, queueMs: 1.5 * RETRY_DELAY_MS });
     expect(told).toEqual(["200 after 2"]);
   });
 
-  test("waits as often as there are retries, and is then told that the slots are full", async () => {
-    const { send, free, clock, told } = setFull(3);
-    const end = send();
-    await clock.advanceAsync(3 * RETRY_DELAY_MS - 1);
+  test("is told that no slot became free when its deadline comes in the queue", async () => {
+    const { send, free, clock, told } = setFull();
+    const end = send({ deadlineAtMs: 10 * RETRY_DELAY_MS });
+    await clock.advanceAsync(10 * RETRY_DELAY_MS - 1);
     expect(told).toEqual([]);
     await clock.advanceAsync(1);
-    const { status, error } = await end;
-    expect(status).toBe(503);
-    expect(error?.retryAfterMs).toBe(1000);
-    expect(told).toEqual(["503 QUEUE_FULL after 1"]);
+    expect(await end).toMatchObject({ status: 504, error: { code: "DEADLINE_EXCEEDED" } });
+    expect(told).toEqual(["504 DEADLINE_EXCEEDED after 1"]);
     free();
   });
 
-  test("does not wait beyond its deadline", async () => {
-    const { send, free, clock, told } = setFull();
-    const end = send({ deadlineAtMs: 1.5 * RETRY_DELAY_MS });
-    await clock.advanceAsync(RETRY_DELAY_MS);
-    expect(await end).toMatchObject({ status: 503 });
-    expect(clock.now()).toBe(RETRY_DELAY_MS);
-    expect(told).toEqual(["503 QUEUE_FULL after 1"]);
-    free();
-  });
-
-  test("is told how it failed where no retry was left to wait", async () => {
+  test("is told how it failed where no retry was left", async () => {
     const { send, free, told } = setFull(0);
     await send();
     expect(told).toEqual(["502 WORKER_FAILED after 1"]);

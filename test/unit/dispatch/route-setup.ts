@@ -1,10 +1,15 @@
 import { expect, onTestFinished } from "vitest";
+import { FairShare } from "../../../src/admission/fair-share.ts";
 import { Leases } from "../../../src/admission/leases.ts";
+import { Queue } from "../../../src/admission/queue.ts";
+import type { ReservationEnd } from "../../../src/admission/quotas.ts";
 import type { Answer, AnswerSink } from "../../../src/dispatch/answer.ts";
 import type { AttemptJob } from "../../../src/dispatch/attempt.ts";
 import type { AttemptResult } from "../../../src/dispatch/relay.ts";
+import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { createRouteRequest } from "../../../src/dispatch/route-request.ts";
 import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
+import { Turns } from "../../../src/dispatch/turns.ts";
 import type { AttemptOutcome } from "../../../src/failures/classify.ts";
 import { Cooldowns } from "../../../src/failures/cooldowns.ts";
 import type { RouterError } from "../../../src/errors.ts";
@@ -30,11 +35,17 @@ interface StageOptions {
   readonly workers?: number;
   readonly slots?: number;
   readonly maxRetries?: number;
+  /** How many may wait; 0 = no queue. */
+  readonly queue?: number;
+  readonly gpuLimit?: number;
+  /** Thrown by the reservation. */
+  readonly quotaError?: RouterError;
   readonly steps: readonly Step[];
 }
 
 /** The story of requests with real leases and cooldowns, and attempts that follow a script. */
-export function setStage({ workers = 2, slots = 8, maxRetries = 3, steps }: StageOptions) {
+export function setStage(options: StageOptions) {
+  const { workers = 2, slots = 8, maxRetries = 3, queue: maxRequests = 100, steps } = options;
   const clock = new FakeClock();
   const leases = new Leases(clock);
   const cooldowns = new Cooldowns({
@@ -48,14 +59,35 @@ export function setStage({ workers = 2, slots = 8, maxRetries = 3, steps }: Stag
   /** Indexes of the workers that were tried. */
   const tried: number[] = [];
   const random = new Middle(1);
-  const routeRequest = createRouteRequest({
-    clock,
-    random,
+  const fairShare = new FairShare();
+  const queue = new Queue({
+    ...{ clock, wheel: new Deadlines(clock), fairShare, maxRequests },
+    maxBytes: 2 ** 20,
+    userShare: 1,
+    ageingMs: 30_000,
+    placementsOf: (user) => leases.placementsOf(user),
+  });
+  /** Requests that were told to wait. */
+  const queued: string[] = [];
+  const observer = {
+    onDecision: () => undefined,
+    onQueued: ({ id }: RoutedRequest) => void queued.push(id),
+    onAttemptEnd: () => undefined,
+  };
+  const turns = new Turns({
+    ...{ clock, random, leases, cooldowns, fairShare, queue, observer },
     strategy: strategyNamed("least_requests"),
-    retry: { maxRetries, delayMs: RETRY_DELAY_MS },
-    leases,
-    cooldowns,
     view: () => ({ ...viewOf(fleet), leases, cooldowns, nowMs: clock.now() }),
+    gpuLimitOf: () => options.gpuLimit ?? 100,
+  });
+  const reservations: ReservationEnd[] = [];
+  const routeRequest = createRouteRequest({
+    ...{ clock, random, turns, cooldowns, observer },
+    retry: { maxRetries, delayMs: RETRY_DELAY_MS },
+    reserve: () => {
+      if (options.quotaError) throw options.quotaError;
+      return { end: (end) => void reservations.push(end) };
+    },
     attempt: async (job) => {
       tried.push(job.worker.index);
       expect(leases.own(job.worker.index)).toBeGreaterThan(0);
@@ -64,16 +96,30 @@ export function setStage({ workers = 2, slots = 8, maxRetries = 3, steps }: Stag
       return typeof step === "function" ? step(job) : step;
     },
     isAlive: () => Promise.resolve(false),
-    observer: { onDecision: () => undefined, onAttemptEnd: () => undefined },
   });
   const told: string[] = [];
   const send = (changes: Partial<RoutedRequest> = {}) =>
     routeRequest(routedRequest(changes), recordingSink(told));
-  /** Slots that other requests hold. */
-  const take = (workerIndex: number) =>
-    leases.take(fleet.workers[workerIndex]!, { requestId: "x", user: "bob", memoryBytes: 0 });
-  onTestFinished(() => expect(leases.openCount).toBe(0));
-  return { clock, leases, cooldowns, tried, told, send, take };
+  /** Slots that other requests hold; the next in the queue gets them when they are free. */
+  const take = (workerIndex: number, user = "bob") => {
+    const worker = fleet.workers[workerIndex]!;
+    const lease = leases.take(worker, { requestId: "x", user, memoryBytes: 0 });
+    return {
+      release() {
+        lease.release();
+        turns.slotFreed(worker);
+      },
+    };
+  };
+  onTestFinished(() => {
+    expect(leases.openCount).toBe(0);
+    expect(leases.sums).toEqual({ overWorkers: 0, overUsers: 0 });
+    expect(queue.size).toBe(0);
+  });
+  return {
+    ...{ clock, leases, cooldowns, queue, turns, reservations, queued },
+    ...{ tried, told, send, take },
+  };
 }
 
 function recordingSink(told: string[]): AnswerSink {

@@ -67,8 +67,11 @@ describe("no answer", () => {
     },
   );
 
-  test("because the client went away says nothing about the worker", () => {
+  test("because the client went away, or gave its placement back, says nothing about the worker", () => {
     expect(verdict({ kind: "abandoned" })).toEqual(["neutral", "no", false]);
+    for (const how of ["ok", "failed", "overdue"] as const) {
+      expect(verdict({ kind: "released", how })).toEqual(["neutral", "no", false]);
+    }
   });
 });
 
@@ -101,6 +104,7 @@ describe("the request itself may be at fault", () => {
     { kind: "broken", failure: "reset", committed: true },
     { kind: "timeout", workerAlive: false, committed: false },
     { kind: "abandoned" },
+    { kind: "released", how: "failed" },
   ])("and not where no whole answer came ($kind)", (outcome) => {
     expect(mayBe(outcome)).toBe(false);
   });

@@ -63,6 +63,7 @@ describe("workers that are eligible in a snapshot", () => {
   test.each<Partial<RoutingRequest>>([
     { model: "other" },
     { path: "/v1/completions" },
+    { path: null },
     { type: "training" },
   ])("are others for a request with %o", (request) => {
     askAgain();
@@ -99,7 +100,8 @@ describe("workers that are eligible in a snapshot", () => {
 test("what is left for the moment are filters and scorers that see leases, history or rivals", () => {
   const strategy = pipeline({ scorers: { usage: 1, priority: 1, performance: 1, health: 1 } });
   const { filters, scorers } = settle(strategy, routingRequest(), viewOf(snapshot));
-  expect(filters.map(({ name }) => name)).toEqual(["memory", "cooldown", "free_slot", "untried"]);
+  const names = ["memory", "cooldown", "free_slot", "gpu_limit", "untried"];
+  expect(filters.map(({ name }) => name)).toEqual(names);
   expect(scorers.map(({ scorer }) => scorer.name)).toEqual(["usage", "priority"]);
 });
 

@@ -10,6 +10,7 @@ const REQUIRED = [
   "worker_up",
   "cooldown",
   "free_slot",
+  "gpu_limit",
   "untried",
 ];
 

@@ -89,6 +89,11 @@ describe("serves_type", () => {
   });
 });
 
+test("serves_path asks nothing of the engine for a placement", () => {
+  const worker = { paths: new Set<never>() };
+  expect(verdict(servesPath, { worker, request: { path: null } })).toBeNull();
+});
+
 test("serves_path rejects for ever where the engine lacks the path", () => {
   expect(verdict(servesPath)).toBeNull();
   expect(verdict(servesPath, { request: { path: "/v1/rerank" } })).toEqual(

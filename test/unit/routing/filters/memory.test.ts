@@ -30,15 +30,17 @@ interface Case {
   readonly worker?: Partial<Worker>;
   readonly gpus?: readonly Gpu[];
   readonly type?: RoutingRequest["type"];
+  readonly path?: RoutingRequest["path"];
   readonly moment?: Moment;
 }
 
-function verdict({ needMb, worker, gpus = GPUS, type, moment }: Case): Rejection | null {
+function verdict({ needMb, worker, gpus = GPUS, type, path, moment }: Case): Rejection | null {
   const asked = [
     serving(0, { gpuIds: ["a", "b"], gpus, ...worker }),
     routingRequest({
       memoryBytes: needMb === undefined ? null : needMb * MIB,
       ...(type ? { type } : {}),
+      ...(path === undefined ? {} : { path }),
     }),
     viewOf(fleetOf([]), moment),
   ] as const;
@@ -54,9 +56,12 @@ describe("a worker that took its memory at start", () => {
     });
   });
 
-  test("needs free memory for training, which allocates anyway", () => {
-    expect(verdict({ needMb: 1000, type: "training" })).toBeNull();
-    expect(verdict({ needMb: 1001, type: "training" })).toEqual({
+  test.each([
+    { what: "training", request: { type: "training" } },
+    { what: "a placement", request: { path: null } },
+  ] as const)("needs free memory for $what, which allocates anyway", ({ request }) => {
+    expect(verdict({ needMb: 1000, ...request })).toBeNull();
+    expect(verdict({ needMb: 1001, ...request })).toEqual({
       reason: "has 1000 MB free, 1001 MB needed",
       permanent: false,
     });
@@ -152,5 +157,6 @@ describe("what a lease promises", () => {
     expect(allocatedBytes(serving(0, onDemand), routingRequest())).toBe(0);
     expect(allocatedBytes(serving(0), request)).toBe(0);
     expect(allocatedBytes(serving(0), { ...request, type: "training" })).toBe(7);
+    expect(allocatedBytes(serving(0), { ...request, path: null })).toBe(7);
   });
 });

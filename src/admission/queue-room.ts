@@ -1,0 +1,74 @@
+import { RouterError } from "../errors.ts";
+import type { Account } from "./fair-share.ts";
+
+export interface RoomOptions {
+  /** queue.max_requests; 0 = nothing ever waits. */
+  readonly maxRequests: number;
+  /** queue.max_mb, of the bodies of what waits. */
+  readonly maxBytes: number;
+  /** queue.user_share: the largest share of both that one user may fill, 0..1. */
+  readonly userShare: number;
+}
+
+interface Occupant {
+  readonly account: Account;
+  readonly request: { readonly band: number; readonly bytes: number };
+}
+
+/** How much waits, and how much more may. */
+export class QueueRoom {
+  readonly #options: RoomOptions;
+  readonly #sizeByBand = [0, 0, 0, 0, 0, 0];
+  size = 0;
+  bytes = 0;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+  }
+
+  sizeOfBand(band: number): number {
+    return this.#sizeByBand[band] ?? 0;
+  }
+
+  /** Why so many more of this user's would not fit; null = they do. */
+  lack(account: Account, requests: number, bytes: number): string | null {
+    const { maxRequests, maxBytes, userShare } = this.#options;
+    if (this.size + requests > maxRequests) {
+      return `${this.size} of ${maxRequests} requests wait (queue.max_requests)`;
+    }
+    if (this.bytes + bytes > maxBytes) return "the bodies of what waits fill queue.max_mb";
+    const share = `the share of ${account.user} (queue.user_share)`;
+    if (account.waiting + requests > Math.max(1, Math.floor(maxRequests * userShare))) {
+      return `${account.waiting} requests wait, ${share}`;
+    }
+    // One request alone may be larger than the share: it would wait for room for ever.
+    const isAlone = account.waiting + requests === 1;
+    const isTooMuch = !isAlone && account.waitingBytes + bytes > maxBytes * userShare;
+    return isTooMuch ? `the bodies of what waits fill ${share}` : null;
+  }
+
+  enter(occupant: Occupant): void {
+    this.#count(occupant, 1);
+  }
+
+  leave(occupant: Occupant): void {
+    this.#count(occupant, -1);
+  }
+
+  #count({ account, request }: Occupant, sign: 1 | -1): void {
+    this.size += sign;
+    this.bytes += sign * request.bytes;
+    this.#sizeByBand[request.band] = this.sizeOfBand(request.band) + sign;
+    account.waiting += sign;
+    account.waitingBytes += sign * request.bytes;
+  }
+}
+
+const RETRY_AFTER_MIN_MS = 1000;
+const RETRY_AFTER_MAX_MS = 60_000;
+
+/** `placeFreeInMs`: until somebody leaves, at the pace of late; Infinity = not known. */
+export function queueFullError(lack: string, placeFreeInMs: number): RouterError {
+  const retryAfterMs = Math.max(RETRY_AFTER_MIN_MS, Math.min(placeFreeInMs, RETRY_AFTER_MAX_MS));
+  return new RouterError("QUEUE_FULL", `the queue is full: ${lack}`, { retryAfterMs });
+}

@@ -1,0 +1,89 @@
+import { RouterError } from "../errors.ts";
+import type { AnswerSink, RouteTags } from "./answer.ts";
+import { attemptsFailedError, deadlineError, placementError, type ReleaseHow } from "./give-up.ts";
+import type { Judge } from "./judge.ts";
+import type { AttemptRecord, RouteEnd } from "./route-request.ts";
+import type { RoutedRequest } from "./routed-request.ts";
+
+/** A request under way, with what became of it so far. */
+export interface Trip {
+  readonly request: RoutedRequest;
+  readonly sink: AnswerSink;
+  readonly judge: Judge;
+  readonly attempts: AttemptRecord[];
+  /** In the queue, before all attempts together. */
+  queueMs: number;
+}
+
+const CLIENT_CLOSED_REQUEST = 499;
+/** What the client got before the stream was cut. */
+const COMMITTED_STATUS = 200;
+
+/** The last attempt's own end is the client's: its answer, its error, or nobody there to hear it. */
+export function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): RouteEnd {
+  const { request, sink } = trip;
+  const { outcome, result } = record;
+  switch (outcome.kind) {
+    case "answered":
+      if (result.answer) sink.whole(result.answer, tags);
+      return endOf(trip, outcome.status, null);
+    case "timeout": {
+      const error = deadlineError(request);
+      if (outcome.committed) return endOf(trip, COMMITTED_STATUS, error);
+      return refuse(trip, error);
+    }
+    case "released":
+      return released(trip, outcome.how);
+    case "abandoned":
+      return gone(trip);
+    case "unreachable":
+    case "unusable":
+    case "broken":
+      return endOf(trip, COMMITTED_STATUS, failedError(trip));
+  }
+}
+
+/** Nobody waits for the answer, unless it is the router that goes. */
+export function gone(trip: Trip): RouteEnd {
+  const { request, sink } = trip;
+  if (request.abandonment.reason !== "shutdown") return endOf(trip, CLIENT_CLOSED_REQUEST, null);
+  const error = new RouterError("SHUTTING_DOWN", "the router stopped while this was running");
+  return endOf(trip, sink.fail(error, lastTags(trip)), error);
+}
+
+/** No further attempt: what the last one brought, or why there is none. */
+export function giveUp(trip: Trip, why: RouterError | null): RouteEnd {
+  const answer = trip.attempts.at(-1)?.result.answer;
+  const tags = lastTags(trip);
+  if (tags && answer?.status === 404) {
+    trip.sink.whole(answer, tags);
+    return endOf(trip, answer.status, null);
+  }
+  return refuse(trip, why ?? failedError(trip));
+}
+
+export function refuse(trip: Trip, error: RouterError): RouteEnd {
+  trip.sink.refuse(error, lastTags(trip));
+  return endOf(trip, error.status, error);
+}
+
+/** A placement has no answer: only that it is over, and whether it went well. */
+function released(trip: Trip, how: ReleaseHow): RouteEnd {
+  const error = placementError(how, trip.request);
+  return error === null ? endOf(trip, 200, null) : refuse(trip, error);
+}
+
+function endOf({ attempts, queueMs }: Trip, status: number, error: RouterError | null): RouteEnd {
+  return { status, error, attempts, queueMs };
+}
+
+function lastTags({ attempts, queueMs }: Trip): RouteTags | null {
+  const last = attempts.at(-1);
+  return last ? { worker: last.worker, attempts: attempts.length, queueMs } : null;
+}
+
+function failedError({ attempts }: Trip): RouterError {
+  const { outcome, worker, result } = attempts.at(-1)!;
+  const { answer } = result;
+  return attemptsFailedError({ workerId: worker.id, outcome, answer, attempts: attempts.length });
+}
