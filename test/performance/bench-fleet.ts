@@ -52,6 +52,9 @@ export function benchQuestion(snapshot: FleetSnapshot, leases: Leases): Question
       pipelines: {},
     }),
     request: {
+      user: "bench",
+      gpuLimit: 100,
+      atGpuLimit: false,
       model: "bench",
       path: "/v1/chat/completions",
       type: "inference",

@@ -87,6 +87,9 @@ function reportParts(): Record<string, () => void> {
     ownLeases: () => 0,
     isCooling: () => false,
     runningJobs: () => 0,
+    queue: () => ({ sizeOfBand: () => 0, bytes: 0 }),
+    leaseSums: () => ({ open: 0, over_workers: 0, over_users: 0 }),
+    openReservations: () => 0,
   });
   const report = benchReport();
   const { log } = createLogger({ clock: systemClock, level: "info", destination: "/dev/null" });
