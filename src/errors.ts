@@ -48,6 +48,11 @@ export const ERRORS = {
     type: "permission_error",
     meaning: "The request names another user. Only the roles service and admin may act for others.",
   },
+  PRIORITY_LIMIT_EXCEEDED: {
+    status: 403,
+    type: "permission_error",
+    meaning: "The priority is above the user's `priority_limit`. Ask for less, or have it raised.",
+  },
   NETWORK_DENIED: {
     status: 403,
     type: "permission_error",
@@ -76,7 +81,7 @@ export const ERRORS = {
   ALREADY_FINISHED: {
     status: 409,
     type: "conflict_error",
-    meaning: "The job is already over, so it cannot be cancelled.",
+    meaning: "The job is already over, so it cannot be cancelled or completed.",
   },
   REQUEST_ID_TAKEN: {
     status: 409,
@@ -97,6 +102,17 @@ export const ERRORS = {
     status: 422,
     type: "invalid_request_error",
     meaning: "No worker could ever run this: the message lists what each one lacks.",
+  },
+  IDEMPOTENCY_MISMATCH: {
+    status: 422,
+    type: "invalid_request_error",
+    meaning:
+      "This `Idempotency-Key` came with another body or route. Send a new key with new work.",
+  },
+  QUOTA_EXCEEDED: {
+    status: 429,
+    type: "rate_limit_error",
+    meaning: "The user's requests or tokens of this window are used up. Wait for `Retry-After`.",
   },
   QUEUE_FULL: {
     status: 503,

@@ -68,6 +68,12 @@ export function name() {
   return z.string({ error }).regex(/^[a-z0-9][a-z0-9._@+:-]{0,127}$/i, { error });
 }
 
+/** A point in time of the wall clock, with its zone: without one it would depend on the machine. */
+export function moment() {
+  const error = "must be a date and time with its zone, such as 2027-01-31T18:00:00Z";
+  return z.iso.datetime({ offset: true, error });
+}
+
 export function choice<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, { error: `must be one of: ${values.join(", ")}` });
 }

@@ -9,18 +9,14 @@ interface InactivePart {
   readonly setting: string;
   readonly why: string;
   /**
-   * refused: a value other than the default stops the start. told: it is only told.
+   * refused: a value other than the default stops the start.
    * A variable's name: told if that variable gives it, else refused.
    */
-  readonly use: "refused" | "told" | "LOGGING_URL";
+  readonly use: "refused" | "LOGGING_URL";
 }
 
 /** Parts that are not built yet: delete a row with the change that builds it. */
 export const INACTIVE_PARTS: readonly InactivePart[] = [
-  { setting: "user_quota_manager", why: "quotas come with admission", use: "told" },
-  { setting: "users", why: "quotas come with admission", use: "refused" },
-  { setting: "queue", why: "requests do not wait in a queue yet", use: "refused" },
-  { setting: "callbacks", why: "no callbacks are sent yet", use: "refused" },
   { setting: "logging.url", why: "logs are only written to stdout yet", use: "LOGGING_URL" },
   { setting: "logging.format", why: "logs are only written to stdout yet", use: "refused" },
   { setting: "logging.trace_file", why: "requests are not recorded yet", use: "refused" },
@@ -36,13 +32,10 @@ export function findInactive(
   const problems: Problem[] = [];
   const notices = new Set<string>();
   for (const { setting, why, use } of INACTIVE_PARTS) {
-    for (const path of settingsGiven(setting, document, use === "told")) {
+    for (const path of settingsGiven(setting, document)) {
       const given = overrides.find((override) => isDeepStrictEqual(override.path, path));
-      if (use === "told" || given?.variable === use) {
-        notices.add(
-          `${given?.variable === use ? use : setting} is read but not active yet: ${why}`,
-        );
-      } else {
+      if (given?.variable === use) notices.add(`${use} is read but not active yet: ${why}`);
+      else {
         problems.push({ path, text: `not active yet: ${why}. Remove this setting` });
       }
     }
@@ -50,14 +43,14 @@ export function findInactive(
   return { problems, notices: [...notices] };
 }
 
-/** Paths of the settings of a part that are there, and unless `anyValue` not at their default. */
-function settingsGiven(part: string, document: unknown, anyValue: boolean): string[][] {
+/** Paths of the settings of a part that are there, and not at their default. */
+function settingsGiven(part: string, document: unknown): string[][] {
   return describeSettings()
     .filter(({ setting }) => setting === part || setting.startsWith(`${part}.`))
     .map((row) => ({ path: row.setting.split("."), fallback: row.default }))
     .filter(({ path, fallback }) => {
       const value = valueAt(document, path);
-      return value !== undefined && (anyValue || !isDeepStrictEqual(value, fallback));
+      return value !== undefined && !isDeepStrictEqual(value, fallback);
     })
     .map(({ path }) => path);
 }

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from "fastify";
+import type { Quotas } from "../admission/quotas.ts";
+import type { UserLimits } from "../admission/user-limits.ts";
 import { RouterError } from "../errors.ts";
 import type { Band } from "../routing/stages.ts";
 import { identityOf } from "./auth.ts";
 import type { Identity } from "./keys.ts";
 
-export const DEFAULT_BAND: Band = 3;
+const DEFAULT_BAND: Band = 3;
 
 /** Roles that may act for any user; limits are charged to that user. */
 const ACTS_FOR_OTHERS: ReadonlySet<string> = new Set(["service", "admin"]);
@@ -31,11 +33,19 @@ export function effectiveUser(
       `or use a key with the role service`;
     throw new RouterError("USER_MISMATCH", message, { param });
   }
-  if (!USER_ID.test(named)) {
-    const message = `${param} must be 1 to 128 printable characters without spaces`;
-    throw new RouterError("INVALID_REQUEST", message, { param });
-  }
-  return named;
+  return checkUserId(named, param);
+}
+
+/** Returns it. Throws INVALID_REQUEST. */
+export function checkUserId(named: string, param: string): string {
+  if (USER_ID.test(named)) return named;
+  const message = `${param} must be 1 to 128 printable characters without spaces`;
+  throw new RouterError("INVALID_REQUEST", message, { param });
+}
+
+/** Services must know what the users that they act for have left. */
+export function maySeeQuotaOf(user: string, identity: Identity): boolean {
+  return identity.user === user || identity.role === "service" || seesEverything(identity);
 }
 
 /** What the optional x- headers of the /v1 routes say. */
@@ -52,18 +62,41 @@ export interface TimeoutLimits {
   readonly maxMs: number;
 }
 
-export function readWishes(request: FastifyRequest, limits: TimeoutLimits): CallerWishes {
+export function readWishes(
+  request: FastifyRequest,
+  { timeouts, quotas }: { readonly timeouts: TimeoutLimits; readonly quotas: LimitsOfUsers },
+): CallerWishes {
   const { headers } = request;
-  const named = headers["x-user-id"];
+  const user = effectiveUser(identityOf(request), oneOf(headers["x-user-id"]), "x-user-id");
+  const band = readBand(oneOf(headers["x-priority"]));
   return {
-    user: effectiveUser(identityOf(request), oneOf(named), "x-user-id"),
-    band: readBand(oneOf(headers["x-priority"])),
-    timeoutMs: readTimeoutMs(oneOf(headers["x-timeout-ms"]), limits),
+    user,
+    band: bandFor(band, quotas.limitsOf(user), "x-priority"),
+    timeoutMs: readTimeoutMs(oneOf(headers["x-timeout-ms"]), timeouts),
   };
 }
 
-function readBand(header: string | undefined): Band {
-  if (header === undefined) return DEFAULT_BAND;
+export type LimitsOfUsers = Pick<Quotas, "limitsOf">;
+
+/**
+ * The band that a request gets: what was asked, or 3, or less where the user's limit is lower. `param`
+ * is where it was asked. Throws PRIORITY_LIMIT_EXCEEDED.
+ */
+export function bandFor(
+  asked: number | undefined,
+  { priorityLimit }: UserLimits,
+  param: string,
+): Band {
+  if (asked === undefined) return Math.min(DEFAULT_BAND, priorityLimit) as Band;
+  if (asked <= priorityLimit) return asked as Band;
+  const message =
+    `${param} ${asked} is above this user's priority_limit of ${priorityLimit}: ask for ` +
+    `${priorityLimit} or less, or have users[].priority_limit raised`;
+  throw new RouterError("PRIORITY_LIMIT_EXCEEDED", message, { param });
+}
+
+function readBand(header: string | undefined): Band | undefined {
+  if (header === undefined) return undefined;
   if (/^[1-5]$/.test(header)) return Number(header) as Band;
   const message = "x-priority must be 1, 2, 3, 4 or 5 (5 is the most urgent)";
   throw new RouterError("INVALID_REQUEST", message, { param: "x-priority" });

@@ -47,7 +47,7 @@ const gpuFields = z.object({
   uptime: known.describe("Seconds."),
   health: z.object({ status: z.string(), errors: z.array(z.string()) }).nullable(),
   active_requests: z.number(),
-  queued_requests: z.number(),
+  queued_requests: z.number().describe("Waiting for a slot, for models that are served on it."),
   cooldown: cooldownSchema,
   workers: z.array(z.string()),
   source: z.string().nullable().describe("The monitor that reports it; for operators."),
@@ -88,6 +88,8 @@ export interface FleetView {
   readonly wallMs: number;
   readonly snapshot: FleetSnapshot;
   readonly ownLeases: (workerIndex: number) => number;
+  /** Requests that wait for a slot and want one of these models. */
+  readonly queuedFor: (models: { has(model: string): boolean }) => number;
   readonly openOn: (workerIndex: number) => readonly Lease[];
   readonly cooldownOf: (workerIndex: number) => Cooldown | null;
   readonly errorRateOf: (workerIndex: number) => number;
@@ -113,7 +115,9 @@ export function viewGpu(gpu: Gpu, view: FleetView) {
     uptime: gpu.uptimeS,
     health: gpu.health === null ? null : { ...gpu.health, errors: [...gpu.health.errors] },
     active_requests: workers.reduce((sum, worker) => sum + view.ownLeases(worker.index), 0),
-    queued_requests: 0,
+    queued_requests: view.queuedFor({
+      has: (model) => workers.some(({ models }) => models.has(model)),
+    }),
     cooldown: workers.map((w) => viewCooldown(w, view)).find((c) => c !== null) ?? null,
     workers: workers.map((worker) => worker.id),
     source: seesEverything(view.identity) ? gpu.source : null,

@@ -12,11 +12,14 @@ const STALLED_CLIENT_MS = 60_000;
 export class HttpAnswer implements AnswerSink {
   readonly #response: ServerResponse;
   readonly #requestId: string;
+  readonly #rateLimits: () => readonly string[];
   #tags: RouteTags | null = null;
 
-  constructor(response: ServerResponse, requestId: string) {
+  /** `rateLimits`: further headers, names and values in turn, as they are when the answer begins. */
+  constructor(response: ServerResponse, requestId: string, rateLimits: () => readonly string[]) {
     this.#response = response;
     this.#requestId = requestId;
+    this.#rateLimits = rateLimits;
   }
 
   /** Of the last attempt; null = none was made. */
@@ -74,19 +77,15 @@ export class HttpAnswer implements AnswerSink {
     return response.statusCode;
   }
 
-  /** A client that reads no more would otherwise keep its connection, and the answer, for ever. */
   #finish(rest?: Buffer | string): void {
-    const response = this.#response;
-    response.end(rest);
-    const { socket } = response;
-    if (socket === null || socket.writableLength === 0) return;
-    socket.setTimeout(STALLED_CLIENT_MS, () => socket.destroy());
+    finishAnswer(this.#response, rest);
   }
 
   #headers(contentType: string, tags: RouteTags | null): string[] {
     this.#tags = tags;
     const headers = ["content-type", contentType, "x-request-id", this.#requestId];
     headers.push("cache-control", "no-store", "x-content-type-options", "nosniff");
+    headers.push(...this.#rateLimits());
     if (tags === null) return headers;
     const { worker, attempts, queueMs } = tags;
     const gpuId = worker.gpuIds[0] ?? worker.id;
@@ -94,6 +93,14 @@ export class HttpAnswer implements AnswerSink {
     headers.push("x-route-attempts", String(attempts), "x-queue-ms", String(queueMs));
     return headers;
   }
+}
+
+/** A client that reads no more would otherwise keep its connection, and the answer, for ever. */
+export function finishAnswer(response: ServerResponse, rest?: Buffer | string): void {
+  response.end(rest);
+  const { socket } = response;
+  if (socket === null || socket.writableLength === 0) return;
+  socket.setTimeout(STALLED_CLIENT_MS, () => socket.destroy());
 }
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;

@@ -1,13 +1,18 @@
 import { z } from "zod";
+import type { Clock } from "../clock.ts";
+import type { Place } from "../dispatch/dispatcher.ts";
 import { failureOf } from "../dispatch/give-up.ts";
 import type { AttemptRecord } from "../dispatch/route-request.ts";
+import type { RoutedRequest } from "../dispatch/routed-request.ts";
 import { errorBody } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
+import type { ExpectedDurations } from "../requests/expected-duration.ts";
 import type { Job } from "../requests/job.ts";
+import { JOB_STATES } from "../requests/request.ts";
 
 /** How a job looks from outside. An allow list: worker URLs and internals stay inside. */
 
-const time = z.string().nullable().describe("ISO 8601; null = not yet, or not known.");
+export const time = z.string().nullable().describe("ISO 8601; null = not yet, or not known.");
 
 export const decisionSchema = z
   .object({
@@ -28,14 +33,29 @@ export const decisionSchema = z
   .describe("Why it went where it went, and why not elsewhere.")
   .meta({ id: "Decision" });
 
+const placementSchema = z
+  .object({
+    worker_url: z.string(),
+    gpu_ids: z.array(z.string()),
+    lease_expires_at: time.describe("Its timeout: complete it before, or it is failed."),
+  })
+  .describe(
+    "Of a job without payload, while it is processing: where you may work until you " +
+      "POST /api/v1/requests/{request_id}/complete. Shown to its owner, service and admin.",
+  );
+
 const submittedFields = z.object({
   request_id: z.string(),
-  status: z.enum(["pending", "queued", "processing", "completed", "failed", "cancelled"]),
+  status: z.enum(JOB_STATES),
   gpu_id: z.string().nullable(),
   worker_id: z.string().nullable(),
-  queue_position: z.number().nullable(),
+  queue_position: z
+    .number()
+    .nullable()
+    .describe("1 = next, 0 = running, null = over, or not known."),
   estimated_start_time: time,
   estimated_completion_time: time,
+  placement: placementSchema.nullable().optional(),
   result: z.unknown().optional().describe("With Prefer: wait, once the job is over."),
   error: z.unknown().optional(),
 });
@@ -53,7 +73,10 @@ const jobFields = submittedFields.extend({
   submitted_at: time,
   started_at: time,
   finished_at: time,
-  progress: z.number().nullable().describe("0 = not begun, 1 = over, null = not known."),
+  progress: z
+    .number()
+    .nullable()
+    .describe("Elapsed share of the expected duration; 0 = not begun, 1 = over, null = not known."),
   result: z.unknown().describe("The worker's answer; null = none yet."),
   error: z.unknown().describe("As in error answers; null = none."),
   attempts: z.array(
@@ -69,26 +92,60 @@ const jobFields = submittedFields.extend({
 
 export const jobSchema = jobFields.describe("How the job goes.").meta({ id: "Job" });
 
-/** The answer to a submission. `expectedMs`: what such a job usually takes; null = not known. */
-export function viewSubmission(job: Job, expectedMs: number | null) {
-  const started = job.startedAtWallMs;
-  const expected = job.expectedDurationMs ?? expectedMs;
-  const ends = started === null || expected === null ? null : started + expected;
+export const jobSummarySchema = jobFields
+  .omit({ result: true, attempts: true, decision: true, placement: true })
+  .describe("How the job goes, in short.")
+  .meta({ id: "JobSummary" });
+
+/** What the views of jobs are made of, beside the jobs. */
+export interface JobOutlook {
+  readonly clock: Clock;
+  readonly expected: Pick<ExpectedDurations, "ofModel">;
+  /** Where a request waits; null = it does not. */
+  readonly place: (request: RoutedRequest) => Place | null;
+}
+
+/** The answer to a submission. */
+export function viewSubmission(job: Job, outlook: JobOutlook) {
+  const { startsAtMs, endsAtMs, position } = foresee(job, outlook);
   return {
     request_id: job.id,
     status: job.state,
     gpu_id: job.worker === null ? null : gpuIdOf(job.worker),
     worker_id: job.worker?.id ?? null,
-    queue_position: job.state === "queued" ? null : 0,
-    estimated_start_time: iso(started),
-    estimated_completion_time: iso(job.finishedAtWallMs ?? ends),
+    queue_position: position,
+    estimated_start_time: iso(startsAtMs),
+    estimated_completion_time: iso(endsAtMs),
   };
 }
 
-export function viewJob(job: Job, expectedMs: number | null) {
+/** When it starts and ends, by the wall clock: as it was, or else as it is estimated. */
+export function foresee(job: Job, { clock, expected, place }: JobOutlook) {
+  const waiting = job.isOver ? null : place(job.request);
+  const startsAtMs = job.startedAtWallMs ?? sum(clock.wallMs(), waiting?.startsInMs ?? null);
+  const endsInTime = sum(startsAtMs, expectedMs(job, expected));
+  const running = job.state === "processing" ? 0 : null;
+  return {
+    startsAtMs,
+    endsAtMs: job.finishedAtWallMs ?? endsInTime,
+    position: waiting?.position ?? running,
+  };
+}
+
+export function viewJob(job: Job, outlook: JobOutlook) {
+  return {
+    ...viewSummary(job, outlook),
+    placement: null,
+    result: resultOf(job),
+    attempts: job.attempts.map(viewAttempt),
+    decision: job.decision,
+  };
+}
+
+export function viewSummary(job: Job, outlook: JobOutlook) {
   const { request } = job;
   return {
-    ...viewSubmission(job, expectedMs),
+    ...viewSubmission(job, outlook),
     user_id: request.user,
     model_id: request.model,
     type: request.type,
@@ -97,16 +154,53 @@ export function viewJob(job: Job, expectedMs: number | null) {
     submitted_at: iso(job.submittedAtWallMs),
     started_at: iso(job.startedAtWallMs),
     finished_at: iso(job.finishedAtWallMs),
-    progress: progressOf(job),
-    ...viewResult(job),
-    attempts: job.attempts.map(viewAttempt),
-    decision: job.decision,
+    progress: progressOf(job, outlook),
+    error: errorOf(job),
   };
 }
 
 export function viewResult(job: Job) {
-  const error = job.error === null ? null : errorBody(job.error, job.id).error;
-  return { result: resultOf(job), error };
+  return { result: resultOf(job), error: errorOf(job) };
+}
+
+/** Only for those who may act on the job: whoever knows the address can use the worker past us. */
+export function viewPlacement({ request, state, worker, startedAtWallMs }: Job) {
+  if (!request.isPlacement || state !== "processing" || worker === null) return null;
+  const { timeoutMs } = request;
+  const known = startedAtWallMs !== null && timeoutMs !== null;
+  return {
+    worker_url: worker.url,
+    gpu_ids: [...worker.gpuIds],
+    lease_expires_at: iso(known ? startedAtWallMs + timeoutMs : null),
+  };
+}
+
+/** Elapsed share of what it is expected to take: 0 = not begun, 1 = over, null = not known. */
+export function progressOf(job: Job, { clock, expected }: JobOutlook): number | null {
+  if (job.isOver) return 1;
+  if (job.startedAtWallMs === null) return 0;
+  const takesMs = expectedMs(job, expected);
+  if (takesMs === null) return null;
+  const share = (clock.wallMs() - job.startedAtWallMs) / Math.max(1, takesMs);
+  return Math.round(Math.min(MOST_BEFORE_END, Math.max(0, share)) * 100) / 100;
+}
+
+/** What it should take. The work of a placement is its caller's own: others say nothing about it. */
+function expectedMs(job: Job, expected: JobOutlook["expected"]): number | null {
+  const { isPlacement, model } = job.request;
+  return job.expectedDurationMs ?? (isPlacement ? null : expected.ofModel(model));
+}
+
+/** null where either is unknown. */
+function sum(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
+/** A job that takes longer than expected is not over for that. */
+const MOST_BEFORE_END = 0.99;
+
+function errorOf({ error, id }: Job) {
+  return error === null ? null : errorBody(error, id).error;
 }
 
 function resultOf({ answer }: Job): unknown {
@@ -118,11 +212,6 @@ function resultOf({ answer }: Job): unknown {
     // A worker's error page: shown as the text that it is.
     return text;
   }
-}
-
-function progressOf(job: Job): number | null {
-  if (job.isOver) return 1;
-  return job.startedAtWallMs === null ? 0 : null;
 }
 
 function viewAttempt({ worker, outcome, startedAtMs, endedAtMs }: AttemptRecord) {
@@ -138,6 +227,7 @@ function gpuIdOf(worker: Worker): string {
   return worker.gpuIds[0] ?? worker.id;
 }
 
-function iso(wallMs: number | null): string | null {
+/** null stays null. */
+export function iso(wallMs: number | null): string | null {
   return wallMs === null ? null : new Date(wallMs).toISOString();
 }

@@ -48,7 +48,10 @@ export const OPENAI_BODIES: Readonly<Record<ApiPath, z.ZodType>> = {
 };
 
 export const WISH_HEADERS = z.object({
-  "x-priority": z.string().optional().describe("1 to 5, 5 is the most urgent; default 3."),
+  "x-priority": z
+    .string()
+    .optional()
+    .describe("1 to 5, 5 is the most urgent; default 3, or your limit if lower."),
   "x-timeout-ms": z
     .string()
     .optional()
@@ -58,9 +61,11 @@ export const WISH_HEADERS = z.object({
 
 const ROUTED_ERRORS = errorResponses(
   "USER_MISMATCH",
+  "PRIORITY_LIMIT_EXCEEDED",
   "MODEL_NOT_FOUND",
   "BODY_TOO_LARGE",
   "NO_GPU_FITS",
+  "QUOTA_EXCEEDED",
   "QUEUE_FULL",
   "SHUTTING_DOWN",
   "NO_GPU_AVAILABLE",

@@ -1,6 +1,7 @@
 import fastify, { LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Leases } from "../admission/leases.ts";
+import type { Quotas } from "../admission/quotas.ts";
 import type { Clock } from "../clock.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { RouteEnd } from "../dispatch/route-request.ts";
@@ -9,20 +10,28 @@ import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Log } from "../log.ts";
 import type { ExpectedDurations } from "../requests/expected-duration.ts";
+import type { Callbacks } from "../requests/callbacks.ts";
+import type { IdempotencyKeys } from "../requests/idempotency.ts";
 import type { Jobs } from "../requests/jobs.ts";
 import type { JobStore } from "../requests/store.ts";
-import type { TimeoutLimits } from "./caller.ts";
+import type { JobTimeouts } from "./envelope.ts";
 import { frontDoorOptions, installFrontDoor, type FrontDoor } from "./front-door.ts";
 import type { FleetView } from "./gpu-view.ts";
 import type { Identity } from "./keys.ts";
 import { installDocs, installOpenapi } from "./openapi.ts";
 import type { RouterApp } from "./router-app.ts";
+import { batchRoutes } from "./routes/batch.ts";
+import { completeRoutes } from "./routes/complete.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { gpuRoutes } from "./routes/gpus.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { jobEventsRoutes } from "./routes/job-events.ts";
+import { jobListRoutes } from "./routes/job-list.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoutes, type MetricsRoutesDeps } from "./routes/metrics.ts";
 import { openaiRoutes } from "./routes/openai.ts";
+import { quotaRoutes } from "./routes/quotas.ts";
+import { submitRoutes } from "./routes/submit.ts";
 
 export interface ServerDeps {
   readonly version: string;
@@ -33,14 +42,17 @@ export interface ServerDeps {
   readonly demoKey: string | null;
   readonly bootId: string;
   readonly state: { readonly draining: boolean; readonly started: boolean };
-  readonly timeouts: TimeoutLimits;
+  readonly timeouts: JobTimeouts;
   readonly snapshot: () => FleetSnapshot;
   readonly leases: Leases;
+  readonly quotas: Quotas;
   readonly cooldowns: Cooldowns;
   readonly dispatcher: Dispatcher;
   readonly jobs: Jobs;
+  readonly callbacks: Pick<Callbacks, "check" | "send">;
   readonly store: JobStore;
   readonly expected: ExpectedDurations;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly reports: {
     readonly metrics: MetricsRoutesDeps["prometheus"];
     readonly users: { rows(): ReturnType<MetricsRoutesDeps["users"]> };
@@ -67,26 +79,32 @@ export async function createServer(deps: ServerDeps): Promise<RouterApp> {
 }
 
 async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
-  const { clock, log, timeouts, state, dispatcher, reports, snapshot } = deps;
+  const { clock, log, timeouts, quotas, state, dispatcher, reports, snapshot } = deps;
   const isDraining = (): boolean => state.draining;
   const startedAtMs = clock.now();
   const uptimeMs = (): number => Math.round(clock.now() - startedAtMs);
   const fleetView = (identity: Identity): FleetView => viewFleet(deps, identity);
   healthRoutes(app, { ...deps, uptimeMs, nowMs: () => clock.now() });
-  jobRoutes(app, { ...deps, isDraining });
-  explainRoutes(app, { clock, timeouts, explainRequest: dispatcher.explainRequest });
+  registerJobRoutes(app, deps, isDraining);
+  explainRoutes(app, { clock, timeouts, quotas, explainRequest: dispatcher.explainRequest });
   gpuRoutes(app, fleetView);
+  quotaRoutes(app, {
+    ...{ clock, quotas, limitsChanged: dispatcher.limitsChanged },
+    gpusHeld: (user) => deps.leases.placementCount(user),
+  });
   metricsRoutes(app, {
     prometheus: reports.metrics,
     users: () => reports.users.rows(),
     fleetView,
     openLeases: () => deps.leases.openCount,
+    queuedRequests: () => dispatcher.queue.size,
     uptimeMs,
   });
   await app.register(async (scope) =>
     openaiRoutes(scope, {
       clock,
       timeouts,
+      quotas,
       routeRequest: dispatcher.routeRequest,
       snapshot,
       isDraining,
@@ -96,8 +114,25 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
   );
 }
 
+function registerJobRoutes(app: RouterApp, deps: ServerDeps, isDraining: () => boolean): void {
+  const { dispatcher, quotas } = deps;
+  const submission = { ...deps, place: dispatcher.placeOf, isDraining };
+  submitRoutes(app, submission);
+  batchRoutes(app, {
+    ...submission,
+    permanentRefusal: dispatcher.permanentRefusal,
+    checkRoom: dispatcher.checkRoom,
+    reserve: (user, count) =>
+      quotas.reserveMany(user, Array<number>(count).fill(dispatcher.meanTokens())),
+  });
+  jobRoutes(app, submission);
+  jobListRoutes(app, submission);
+  jobEventsRoutes(app, submission);
+  completeRoutes(app, { ...submission, placements: dispatcher.placements });
+}
+
 function viewFleet(
-  { clock, snapshot, leases, cooldowns }: ServerDeps,
+  { clock, snapshot, leases, cooldowns, dispatcher }: ServerDeps,
   identity: Identity,
 ): FleetView {
   return {
@@ -106,6 +141,7 @@ function viewFleet(
     wallMs: clock.wallMs(),
     snapshot: snapshot(),
     ownLeases: (index) => leases.own(index),
+    queuedFor: (models) => dispatcher.queue.sizeFor(models),
     openOn: (index) => leases.openOn(index),
     cooldownOf: (index) => (cooldowns.blocks(index) ? cooldowns.describe(index) : null),
     errorRateOf: (index) => cooldowns.errorRate(index),

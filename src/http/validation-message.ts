@@ -14,13 +14,19 @@ export function explainInvalid({ validation, validationContext }: InvalidInput):
   if (!issue) return new RouterError("INVALID_REQUEST", `the ${whole} is not valid`);
   const path = issue.instancePath.split("/").filter((part) => part !== "");
   if (issue.keyword === "unrecognized_keys") return unknownFields(issue, path);
-  const param = path.length === 0 ? whole : path.join(".");
+  const param = path.length === 0 ? whole : nameOf(path);
   return new RouterError("INVALID_REQUEST", `${param} ${complaint(issue)}`, { param });
+}
+
+/** As in JavaScript: requests[3].priority. */
+function nameOf(path: readonly string[]): string {
+  const parts = path.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`));
+  return parts.join("").replace(/^\./, "");
 }
 
 function unknownFields(issue: FastifySchemaValidationError, path: readonly string[]): RouterError {
   const { keys } = issue.params;
-  const names = (Array.isArray(keys) ? keys : []).map((key) => [...path, String(key)].join("."));
+  const names = (Array.isArray(keys) ? keys : []).map((key) => nameOf([...path, String(key)]));
   const unknown = `unknown field${names.length === 1 ? "" : "s"}: ${names.join(", ")}`;
   const message = `${unknown}; /docs lists those that there are`;
   return new RouterError(

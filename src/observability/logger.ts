@@ -42,6 +42,9 @@ export function createLogger({ clock, level, destination }: LoggerOptions): Logg
     maxWaitMs: FLUSH_MS,
     write: (lines) => void stream.write(lines),
   });
+  // Where a defect ends the process, its last lines are those that tell why.
+  const flush = (): void => batch.flush();
+  process.prependListener("exit", flush);
   const logger = pino({ level, base: null }, batch);
   const logAt = (at: "debug" | "info" | "warn" | "error"): LogFn => {
     const start = `{"level":${pino.levels.values[at]},"time":`;
@@ -63,6 +66,7 @@ export function createLogger({ clock, level, destination }: LoggerOptions): Logg
       error: logAt("error"),
     },
     async close() {
+      process.off("exit", flush);
       batch.flush();
       // Not flushSync(), which tries for ever where the reader is gone, as in `npm start | tee log`
       // after a Ctrl-C; nor may the stream do so by itself at exit, hence destroy().

@@ -14,6 +14,11 @@ export interface MetricsView {
   readonly ownLeases: (workerIndex: number) => number;
   readonly isCooling: (workerIndex: number) => boolean;
   readonly runningJobs: () => number;
+  /** What waits for a slot. */
+  readonly queue: () => { sizeOfBand(band: number): number; readonly bytes: number };
+  /** Open leases, counted in three ways that must agree at any moment. */
+  readonly leaseSums: () => Readonly<Record<"open" | "over_workers" | "over_users", number>>;
+  readonly openReservations: () => number;
 }
 
 export interface Metrics {
@@ -25,6 +30,8 @@ export interface Metrics {
   readonly contentType: string;
 }
 
+/** By number; there is no band 0. */
+const BANDS = ["", "1", "2", "3", "4", "5"];
 const SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 export function createMetrics(view: MetricsView): Metrics {
@@ -39,6 +46,7 @@ export function createMetrics(view: MetricsView): Metrics {
       live.requests(1, path, wasCut ? "cut" : String(status));
       live.duration(totalMs / 1000, path);
       if (firstByteMs !== null) live.firstByte(firstByteMs / 1000, path);
+      if (report.queueMs > 0) live.queueWait(report.queueMs / 1000, BANDS[report.band] ?? "");
       if (promptTokens !== null) live.tokens(promptTokens, "prompt");
       if (completionTokens !== null) live.tokens(completionTokens, "completion");
     },
@@ -66,6 +74,12 @@ function createLiveMetrics(registry: Registry) {
       name: "router_first_byte_seconds",
       help: "From the acceptance of a request to the first body byte from the worker.",
       label: "path",
+      buckets: SECONDS,
+    }),
+    queueWait: createHistogram(registry, {
+      name: "router_queue_wait_seconds",
+      help: "How long requests that had to wait for a slot did wait, by the band they asked for.",
+      label: "band",
       buckets: SECONDS,
     }),
     attempts: createCounter(registry, {
@@ -111,6 +125,23 @@ function registerGauges(registry: Registry, view: MetricsView): void {
   );
   const jobs = { name: "router_running_jobs", help: "Jobs of /api/v1/route under way." };
   gauge(registry, { ...jobs, label: null }, () => [["", view.runningJobs()]]);
+  registerAdmissionGauges(registry, view);
+}
+
+function registerAdmissionGauges(registry: Registry, view: MetricsView): void {
+  const waiting = { name: "router_queue_requests", label: "band" };
+  gauge(registry, { ...waiting, help: "Requests that wait for a slot, by band." }, () =>
+    BANDS.slice(1).map((band) => [band, view.queue().sizeOfBand(Number(band))]),
+  );
+  const bytes = { name: "router_queue_bytes", help: "Bodies of the requests that wait." };
+  gauge(registry, { ...bytes, label: null }, () => [["", view.queue().bytes]]);
+  const leases = { name: "router_leases", label: "counted" };
+  const help = "Open leases: all, summed over workers, summed over users. All three are the same.";
+  gauge(registry, { ...leases, help }, () => Object.entries(view.leaseSums()));
+  const reservations = { name: "router_open_reservations", label: null };
+  gauge(registry, { ...reservations, help: "Requests whose quota is not settled yet." }, () => [
+    ["", view.openReservations()],
+  ]);
 }
 
 function registerGpuGauges(registry: Registry, view: MetricsView): void {

@@ -10,7 +10,8 @@ export class ExpectedDurations {
 
   learn(job: Job): void {
     const { startedAtWallMs: started, finishedAtWallMs: finished, request } = job;
-    if (job.state !== "completed" || started === null || finished === null) return;
+    if (request.isPlacement || job.state !== "completed") return;
+    if (started === null || finished === null) return;
     const known = this.#meanMs.get(request.model);
     if (known === undefined && this.#meanMs.size >= MODELS_MAX) return;
     const tookMs = finished - started;

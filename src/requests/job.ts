@@ -6,16 +6,26 @@ import type { Worker } from "../fleet/worker.ts";
 import type { Decision } from "../routing/explain.ts";
 import { isOver, nextState, type JobState } from "./request.ts";
 
-/** What is told to whoever waits for a job. */
+/** What is told to whoever waits for a job, or watches it. */
 type Listener = (job: Job) => void;
+
+/** What its client says of a job beside the request itself. */
+export interface JobWishes {
+  /** For the estimates; null = not said. */
+  readonly expectedDurationMs: number | null;
+  /** Called when the job is over, as `Callbacks.check` returned it; null = nobody is told. */
+  readonly callbackUrl: URL | null;
+}
 
 /** A request submitted to /api/v1/route, from its submission to the end of its keeping. */
 export class Job {
   readonly request: RoutedRequest;
   readonly submittedAtWallMs: number;
   readonly expectedDurationMs: number | null;
+  readonly callbackUrl: URL | null;
   #state: JobState = "pending";
-  #listeners = new Set<Listener>();
+  #endListeners = new Set<Listener>();
+  readonly #changeListeners = new Set<Listener>();
   startedAtWallMs: number | null = null;
   finishedAtWallMs: number | null = null;
   worker: Worker | null = null;
@@ -25,13 +35,11 @@ export class Job {
   answer: Answer | null = null;
   error: RouterError | null = null;
 
-  constructor(
-    request: RoutedRequest,
-    about: { submittedAtWallMs: number; expectedDurationMs: number | null },
-  ) {
+  constructor(request: RoutedRequest, about: JobWishes & { readonly submittedAtWallMs: number }) {
     this.request = request;
     this.submittedAtWallMs = about.submittedAtWallMs;
     this.expectedDurationMs = about.expectedDurationMs;
+    this.callbackUrl = about.callbackUrl;
   }
 
   get id(): string {
@@ -58,9 +66,12 @@ export class Job {
   /** Told of every decision made for it; the first that finds a worker starts it. */
   decided(worker: Worker | null, decision: Decision, atWallMs: number): void {
     this.decision = decision;
-    if (worker === null || this.isOver) return;
-    this.worker = worker;
-    this.moveTo("processing", atWallMs);
+    if (this.isOver) return;
+    if (worker !== null) {
+      this.worker = worker;
+      this.#enter("processing", atWallMs);
+    }
+    this.#tellOfChange();
   }
 
   get #overheadBytes(): number {
@@ -69,20 +80,39 @@ export class Job {
 
   moveTo(state: JobState, atWallMs: number): void {
     if (state === this.#state) return;
-    this.#state = nextState(this.#state, state);
-    if (state === "processing") this.startedAtWallMs ??= atWallMs;
+    this.#enter(state, atWallMs);
+    this.#tellOfChange();
     if (!this.isOver) return;
-    this.finishedAtWallMs = atWallMs;
-    const listeners = this.#listeners;
-    this.#listeners = new Set();
+    const listeners = this.#endListeners;
+    this.#endListeners = new Set();
     for (const listener of listeners) listener(this);
   }
 
   /** Runs once, when the job is over; at once if it is. Returns how to stop waiting. */
   onEnd(listener: Listener): () => void {
     if (this.isOver) listener(this);
-    else this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    else this.#endListeners.add(listener);
+    return () => void this.#endListeners.delete(listener);
+  }
+
+  /**
+   * Runs at each new state, the last one included, and each new decision; never for a job that is
+   * over. Returns how to stop.
+   */
+  onChange(listener: Listener): () => void {
+    this.#changeListeners.add(listener);
+    return () => void this.#changeListeners.delete(listener);
+  }
+
+  #enter(state: JobState, atWallMs: number): void {
+    if (state === this.#state) return;
+    this.#state = nextState(this.#state, state);
+    if (state === "processing") this.startedAtWallMs ??= atWallMs;
+    if (this.isOver) this.finishedAtWallMs = atWallMs;
+  }
+
+  #tellOfChange(): void {
+    for (const listener of this.#changeListeners) listener(this);
   }
 }
 

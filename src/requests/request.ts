@@ -1,6 +1,14 @@
 /** The states of a job, and the only ways between them. */
 
-export type JobState = "pending" | "queued" | "processing" | "completed" | "failed" | "cancelled";
+export const JOB_STATES = [
+  "pending",
+  "queued",
+  "processing",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+export type JobState = (typeof JOB_STATES)[number];
 
 const TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
   pending: ["queued", "processing", "failed", "cancelled"],

@@ -1,6 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { Job } from "./job.ts";
+import { NewestFirst } from "./newest-first.ts";
+import type { JobState } from "./request.ts";
 
 export interface JobStoreOptions {
   readonly clock: Clock;
@@ -10,13 +12,39 @@ export interface JobStoreOptions {
   readonly maxBytes: number;
 }
 
+export interface JobQuery {
+  /** null = everyone's. */
+  readonly user: string | null;
+  /** Empty = whatever their state. */
+  readonly states: ReadonlySet<JobState>;
+  /** Only jobs that were submitted before the one with this number; Infinity = from the newest. */
+  readonly before: number;
+  readonly limit: number;
+}
+
+export interface JobPage {
+  /** Newest first. */
+  readonly jobs: readonly Job[];
+  /** `before` of the next page; null = there is none. */
+  readonly next: number | null;
+}
+
+interface Entry {
+  /** Grows with every job: the order of pages, which no end or expiry of others changes. */
+  readonly sequence: number;
+  readonly job: Job;
+}
+
 /** Jobs by user and id, in memory: a restart forgets them, which is why answers carry a boot_id. */
 export class JobStore {
   readonly #options: JobStoreOptions;
-  readonly #byKey = new Map<string, Job>();
+  readonly #byKey = new Map<string, Entry>();
+  readonly #everyone = new NewestFirst<Entry>();
+  readonly #byUser = new Map<string, NewestFirst<Entry>>();
   /** In order of their end. */
   readonly #finished = new Map<Job, number>();
   #finishedBytes = 0;
+  #lastSequence = 0;
 
   constructor(options: JobStoreOptions) {
     this.#options = options;
@@ -34,12 +62,17 @@ export class JobStore {
       const message = `you already have a job with the request_id ${job.id}`;
       throw new RouterError("REQUEST_ID_TAKEN", message, { param: "request_id" });
     }
-    this.#byKey.set(key, job);
+    const entry = { sequence: ++this.#lastSequence, job };
+    this.#byKey.set(key, entry);
+    this.#everyone.add(entry);
+    let own = this.#byUser.get(job.owner);
+    if (!own) this.#byUser.set(job.owner, (own = new NewestFirst()));
+    own.add(entry);
     job.onEnd(() => this.#keepFinished(job));
   }
 
   remove(job: Job): void {
-    this.#byKey.delete(keyOf(job.owner, job.id));
+    this.#forget(job);
     const bytes = this.#finished.get(job);
     if (bytes === undefined) return;
     this.#finished.delete(job);
@@ -48,22 +81,47 @@ export class JobStore {
 
   find(user: string, id: string): Job | null {
     this.#dropExpired();
-    return this.#byKey.get(keyOf(user, id)) ?? null;
+    return this.#byKey.get(keyOf(user, id))?.job ?? null;
+  }
+
+  /** False once the job is dropped, also where a later one has its id. */
+  holds(job: Job): boolean {
+    return this.find(job.owner, job.id) === job;
   }
 
   /** For roles that may read every job: ids are only unique within a user. */
   findOfAnyone(id: string): Job[] {
     this.#dropExpired();
-    return [...this.#byKey.values()].filter((job) => job.id === id);
+    return [...this.#byKey.values()].map(({ job }) => job).filter((job) => job.id === id);
   }
 
-  all(): Iterable<Job> {
-    return this.#byKey.values();
+  /** No job comes on two pages, and none that is kept all the while is left out. */
+  page({ user, states, before, limit }: JobQuery): JobPage {
+    this.#dropExpired();
+    const entries = user === null ? this.#everyone : this.#byUser.get(user);
+    const found: Entry[] = [];
+    for (const entry of entries?.before(before) ?? []) {
+      if (states.size > 0 && !states.has(entry.job.state)) continue;
+      if (found.length === limit) return { jobs: found.map(jobOf), next: found.at(-1)!.sequence };
+      found.push(entry);
+    }
+    return { jobs: found.map(jobOf), next: null };
+  }
+
+  #forget(job: Job): void {
+    const key = keyOf(job.owner, job.id);
+    const entry = this.#byKey.get(key);
+    if (entry?.job !== job) return;
+    this.#byKey.delete(key);
+    this.#everyone.remove(entry);
+    const own = this.#byUser.get(job.owner);
+    own?.remove(entry);
+    if (own?.size === 0) this.#byUser.delete(job.owner);
   }
 
   #keepFinished(job: Job): void {
     // Refused in the tick of its submission: it was removed, and nobody will ask for it.
-    if (this.#byKey.get(keyOf(job.owner, job.id)) !== job) return;
+    if (this.#byKey.get(keyOf(job.owner, job.id))?.job !== job) return;
     this.#finished.set(job, job.bytes);
     this.#finishedBytes += job.bytes;
     for (const [oldest] of this.#finished) {
@@ -80,6 +138,8 @@ export class JobStore {
     }
   }
 }
+
+const jobOf = ({ job }: Entry): Job => job;
 
 /** A user's name has no line feed: config and headers refuse it. */
 function keyOf(user: string, id: string): string {

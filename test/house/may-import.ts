@@ -22,6 +22,8 @@ const FOLDERS = [
 const FILES = {
   "src/main.ts": "main",
   "src/app.ts": "app",
+  "src/app-settings.ts": "app",
+  "src/app-reports.ts": "app",
   "src/require-node.js": "leaves",
   "src/errors.ts": "leaves",
   "src/clock.ts": "leaves",
@@ -112,7 +114,7 @@ export const BUILT_IN_USERS: Readonly<Record<string, readonly string[]>> = {
   "node:http2": [],
   "node:https": SOCKET_USERS,
   // Its BlockList and isIP are plain arithmetic.
-  "node:net": [...SOCKET_USERS, "src/config/", "src/requests/callbacks.ts"],
+  "node:net": [...SOCKET_USERS, "src/config/", "src/requests/callback-address.ts"],
   "node:tls": SOCKET_USERS,
   "node:perf_hooks": ["src/clock.ts", "src/observability/"],
   // Its `env` and `exit` would pass by the rules for them: use the global.

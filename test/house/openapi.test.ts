@@ -1,7 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { z } from "zod";
 import { ERRORS } from "../../src/errors.ts";
+import { batchBodySchema } from "../../src/http/batch-envelope.ts";
 import { routeBodySchema } from "../../src/http/envelope.ts";
+import { overrideSchema } from "../../src/http/quota-view.ts";
 import { OPENAI_BODIES } from "../../src/http/openai-schemas.ts";
+import { completeBodySchema } from "../../src/http/routes/complete.ts";
 import { loadApi, operationsOf } from "../support/api-document.ts";
 import type { Api, ApiDocument, Operation } from "../support/api-document.ts";
 import { findSchemaFaults } from "./schema-faults.ts";
@@ -113,16 +117,24 @@ test("every operation declares what the front door may answer before its handler
   }
 });
 
+/** Of the operations whose body is not that of a job. */
+const BODIES: Readonly<Record<string, z.ZodType>> = {
+  ...OPENAI_BODIES,
+  "/api/v1/route/batch": batchBodySchema,
+  "/api/v1/quotas/{user_id}": overrideSchema,
+  "/api/v1/requests/{request_id}/complete": completeBodySchema,
+};
+
 test("every body has an example that the router accepts", () => {
   for (const [name, { requestBody }] of operations) {
-    expect(requestBody !== undefined, name).toBe(name.startsWith("POST "));
+    expect(requestBody !== undefined, name).toBe(/^(?:POST|PUT) /.test(name));
     if (!requestBody) continue;
     expect(Object.keys(requestBody.content), name).toEqual(["application/json"]);
     const example = requestBody.content["application/json"]?.example;
-    const path = name.replace("POST ", "");
-    const schema = path in OPENAI_BODIES ? OPENAI_BODIES[path as "/v1/rerank"] : routeBodySchema;
+    const schema = BODIES[name.replace(/^\w+ /, "")] ?? routeBodySchema;
     expect(schema.safeParse(example).error, name).toBeUndefined();
-    expect(JSON.stringify(example), name).toMatch(/"(?:model|model_id)":"demo-\w+"/);
+    const models = [...JSON.stringify(example).matchAll(/"(?:model|model_id)":"([^"]+)"/g)];
+    for (const [, model] of models) expect(model, name).toMatch(/^demo-\w+$/);
   }
 });
 

@@ -68,19 +68,22 @@ test("every file of the map of src/ is there", () => {
   expect(paths.filter((path) => !existsSync(`${ROOT}src/${path}`))).toEqual([]);
 });
 
-test.each(["README.md", "docs/configuration.md", "docs/errors.md", "docs/routing.md"])(
-  "in %s every link to a file, every path and every npm script leads somewhere",
-  (page) => {
-    const text = read(page);
-    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, to = ""]) => to);
-    expect(links.filter((to) => !existsSync(join(ROOT, dirname(page), to)))).toEqual([]);
-    const paths = text.match(/\b(?:src|test|docs)\/[\w./-]*\w/g) ?? [];
-    expect(paths.filter((path) => !existsSync(ROOT + path))).toEqual([]);
-    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-    const run = [...text.matchAll(/(?:^|`|&& |\w=\S+ )npm (?:run )?(?!ci\b)([a-z:-]+)/gm)];
-    expect(run.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
-  },
-);
+test.each([
+  "README.md",
+  "docs/configuration.md",
+  "docs/errors.md",
+  "docs/routing.md",
+  "docs/callbacks.md",
+])("in %s every link to a file, every path and every npm script leads somewhere", (page) => {
+  const text = read(page);
+  const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, to = ""]) => to);
+  expect(links.filter((to) => !existsSync(join(ROOT, dirname(page), to)))).toEqual([]);
+  const paths = text.match(/\b(?:src|test|docs)\/[\w./-]*\w/g) ?? [];
+  expect(paths.filter((path) => !existsSync(ROOT + path))).toEqual([]);
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const run = [...text.matchAll(/(?:^|`|&& |\w=\S+ )npm (?:run )?(?!ci\b)([a-z:-]+)/gm)];
+  expect(run.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
+});
 
 test("the tables that a new strategy is added to have the names that it gives", () => {
   const strategies = read("src/routing/strategies.ts");

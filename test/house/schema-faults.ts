@@ -21,7 +21,11 @@ const KEYWORDS = new Set([
   "exclusiveMinimum",
   "minLength",
   "maxLength",
+  "minItems",
+  "maxItems",
   "pattern",
+  // Of strings that are dates.
+  "format",
 ]);
 
 /** What is wrong with a JSON Schema inside an OpenAPI 3.1 document, as far as can be seen here. */

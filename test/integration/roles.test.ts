@@ -25,9 +25,17 @@ const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "GET /health/ready": forEveryone,
   "GET /health/live": forEveryone,
   "POST /api/v1/route": forEveryKey,
+  "POST /api/v1/route/batch": forEveryKey,
   "POST /api/v1/route/explain": forEveryKey,
+  "GET /api/v1/requests": forEveryKey,
   "GET /api/v1/requests/{request_id}": noSuch,
+  "GET /api/v1/requests/{request_id}/events": noSuch,
+  "POST /api/v1/requests/{request_id}/complete": noSuch,
   "DELETE /api/v1/requests/{request_id}": noSuch,
+  "GET /api/v1/quotas": forEveryKey,
+  "GET /api/v1/quotas/{user_id}": { admitted: 200, roles: ["service", "operator", "admin"] },
+  "PUT /api/v1/quotas/{user_id}": { admitted: 200, roles: ["admin"] },
+  "DELETE /api/v1/quotas/{user_id}": { admitted: 200, roles: ["admin"] },
   "GET /api/v1/gpus": forEveryKey,
   "GET /api/v1/gpus/{gpu_id}": noSuch,
   "GET /api/v1/metrics": { admitted: 200, roles: ["operator", "admin"] },
@@ -41,9 +49,15 @@ const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "GET /v1/models/{model}": noSuch,
 };
 
-/** One body that every POST understands. */
-const BODY = JSON.stringify({ model: "stub-model" });
-const JOB = JSON.stringify({ model_id: "stub-model", payload: { messages: [] } });
+const JOB = { model_id: "stub-model", payload: { messages: [] } };
+/** By the beginning of the path; the first that fits. */
+const BODIES: readonly (readonly [path: string, body: object])[] = [
+  ["/v1/", { model: "stub-model" }],
+  ["/api/v1/route/batch", { requests: [JOB] }],
+  ["/api/v1/quotas", { gpu_limit: 3 }],
+  ["/api/v1/requests", { ok: true }],
+  ["/", JOB],
+];
 
 let stub: StubWorker;
 let router: TestRouter;
@@ -64,15 +78,16 @@ let calls = 0;
 
 async function statusOf(operation: string, key: string | null): Promise<number> {
   const [method = "", template = ""] = operation.split(" ");
+  const hasBody = method === "POST" || method === "PUT";
   const path = template.replaceAll(/\{\w+\}/g, "no-such");
   calls += 1;
   const headers = {
     "x-forwarded-for": `10.0.${calls >> 8}.${calls & 255}`,
     ...(key !== null && { authorization: `Bearer ${key}` }),
-    ...(method === "POST" && { "content-type": "application/json" }),
+    ...(hasBody && { "content-type": "application/json" }),
   };
-  const body = path.startsWith("/v1/") ? BODY : JOB;
-  const init = method === "POST" ? { method, headers, body } : { method, headers };
+  const body = JSON.stringify(BODIES.find(([start]) => path.startsWith(start))?.[1]);
+  const init = hasBody ? { method, headers, body } : { method, headers };
   return (await fetch(router.url + path, init)).status;
 }
 

@@ -100,10 +100,11 @@ export const anyMoment: fc.Arbitrary<Moment> = fc
       maxLength: 5,
     }),
     speeds: fc.array(between(0.2, 5), { minLength: 3, maxLength: 11 }),
+    held: fc.uniqueArray(fc.nat(200), { maxLength: 100 }),
     promised: fc.constantFrom(0, GIB, 2 ** 50),
     foreignFadeMs: fc.constantFrom(200, 10_000, 7_200_000),
   })
-  .map(({ leases, cooling, speeds, promised, foreignFadeMs }) => ({
+  .map(({ leases, cooling, speeds, held, promised, foreignFadeMs }) => ({
     own: Object.fromEntries(INDICES.map((index) => [index, leases[index % 7] ?? 0])),
     cooldowns: Object.fromEntries(
       INDICES.flatMap((index) => {
@@ -114,6 +115,7 @@ export const anyMoment: fc.Arbitrary<Moment> = fc
       }),
     ),
     speeds: Object.fromEntries(INDICES.map((i) => [i, speeds[i % speeds.length] ?? 1])),
+    held,
     promisedBytes: () => promised,
     nowMs: NOW_MS,
     foreignFadeMs,
@@ -124,9 +126,11 @@ const INDICES = Array.from({ length: 201 }, (_, index) => index);
 export const anyRequest: fc.Arbitrary<RoutingRequest> = fc
   .record({
     model: fc.constantFrom("m", "m", "m", "other", "unknown"),
-    path: fc.constantFrom("/v1/chat/completions", "/v1/chat/completions", "/v1/rerank"),
+    path: fc.constantFrom("/v1/chat/completions", "/v1/chat/completions", "/v1/rerank", null),
     type: fc.constantFrom("inference", "inference", "training"),
     band: fc.integer({ min: 1, max: 5 }).map((band) => band as Band),
+    gpuLimit: fc.constantFrom(0, 2, 100),
+    atGpuLimit: fc.constantFrom(false, false, true),
     memoryBytes: unknownOr(between(0, 300 * GIB)),
     computeUnits: unknownOr(fc.integer({ min: 1, max: 3 })),
     tried: fc.array(fc.nat(200), { maxLength: 3 }),

@@ -8,6 +8,7 @@ export interface JobBody {
   readonly user_id: string;
   readonly worker_id: string | null;
   readonly gpu_id: string | null;
+  readonly queue_position: number | null;
   readonly result: unknown;
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly attempts: readonly { readonly worker_id: string; readonly outcome: string }[];
@@ -30,6 +31,30 @@ export function submit(
 ): Promise<Response> {
   const envelope = { model_id: "stub-model", payload: PAYLOAD, ...changes };
   return router.post("/api/v1/route", envelope, headers);
+}
+
+/** A batch, as the API shows it. */
+export interface BatchBody {
+  readonly batch_id: string;
+  readonly status: string;
+  readonly request_ids: readonly string[];
+  readonly estimated_start_time: string | null;
+  readonly estimated_completion_time: string | null;
+}
+
+/** Submits a batch with the user's key; each of `items` goes over a job that is good. */
+export function submitBatch(
+  router: TestRouter,
+  items: readonly object[],
+  { headers = {}, ...changes }: { headers?: Headers; readonly [field: string]: unknown } = {},
+): Promise<Response> {
+  const requests = items.map((item) => ({ model_id: "stub-model", payload: PAYLOAD, ...item }));
+  return router.post("/api/v1/route/batch", { requests, ...changes }, headers);
+}
+
+export async function submittedBatch(answer: Response): Promise<BatchBody> {
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as BatchBody;
 }
 
 export async function submittedId(answer: Response): Promise<string> {

@@ -16,6 +16,9 @@ import { workerAt } from "./fleet-builders.ts";
 /** What a request asks for that any worker of `serving` can take. */
 export function routingRequest(changes: Partial<RoutingRequest> = {}): RoutingRequest {
   return {
+    user: "alice",
+    gpuLimit: 2,
+    atGpuLimit: false,
     model: "m",
     path: "/v1/chat/completions",
     type: "inference",
@@ -65,6 +68,8 @@ export function fleetOf(
 export interface Moment {
   readonly own?: Readonly<Record<number, number>>;
   readonly promisedBytes?: (placement: number, sinceMs: number) => number;
+  /** Workers that the user occupies; their placements have the same numbers. */
+  readonly held?: readonly number[];
   readonly cooldowns?: Readonly<Record<number, Cooldown & { readonly blocks: boolean }>>;
   readonly speeds?: Readonly<Record<number, number>>;
   readonly sources?: readonly SourceState[];
@@ -73,14 +78,20 @@ export interface Moment {
 }
 
 export function viewOf(snapshot: FleetSnapshot, moment: Moment = {}): RoutingView {
-  const { own = {}, cooldowns = {}, speeds, sources } = moment;
+  const { own = {}, cooldowns = {}, held = [], speeds, sources } = moment;
   return {
     snapshot: {
       ...snapshot,
       sources: sources ?? snapshot.sources,
       speeds: speeds ? { of: (index) => speeds[index] ?? 1 } : snapshot.speeds,
     },
-    leases: { own: (index) => own[index] ?? 0, promisedBytes: moment.promisedBytes ?? (() => 0) },
+    leases: {
+      own: (index) => own[index] ?? 0,
+      promisedBytes: moment.promisedBytes ?? (() => 0),
+      placementCount: () => held.length,
+      holds: (_user, placement) => held.includes(placement),
+      workersOf: () => new Set(held),
+    },
     cooldowns: {
       blocks: (index) => cooldowns[index]?.blocks ?? false,
       describe: (index) => cooldowns[index] ?? null,

@@ -61,6 +61,16 @@ export function overloaded(retryAfter = "1"): Behaviour {
   return error(503, "The stub is overloaded.", { "retry-after": retryAfter });
 }
 
+/** Answers whatever it got, and gets from then on, once the returned function is called. */
+export function held(): { readonly behaviour: Behaviour; readonly release: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const behaviour: Behaviour = async (exchange) => {
+    await promise;
+    await json()(exchange);
+  };
+  return { behaviour, release: resolve };
+}
+
 /** Never answers: only the client or `close()` ends it. */
 export const hangBeforeHeaders: Behaviour = () => {};
 

@@ -125,6 +125,12 @@ export const SOON = { timeout: 5_000, interval: 5 };
 
 const KEYS = Object.fromEntries(ROLES.map((role) => [role, `${role}-key`])) as Record<Role, string>;
 
+const NO_LIMITS = {
+  default_gpu_limit: 100_000,
+  default_request_limit: 1_000_000_000,
+  default_priority_limit: 5,
+};
+
 function testConfig({ workers, config = {}, keys = [], env = {} }: TestRouterOptions): Config {
   const all = [...ROLES.map((role) => ({ key: KEYS[role], user: role, role })), ...keys];
   const document = {
@@ -132,6 +138,8 @@ function testConfig({ workers, config = {}, keys = [], env = {} }: TestRouterOpt
     api: { host: "127.0.0.1", port: 0, drain_timeout: 1, ...config.api },
     gpu_monitoring: { url: null, ...config.gpu_monitoring },
     request_router: { retry_delay: 0.01, ...config.request_router },
+    // Tests of limits set their own.
+    user_quota_manager: { ...NO_LIMITS, ...config.user_quota_manager },
     workers: workers.map((worker, index) => ({
       id: `worker-${index + 1}`,
       gpus: [],

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { parseHost } from "../addresses.ts";
 import {
   SHORTEST_S,
@@ -8,7 +9,6 @@ import {
   number,
   seconds,
   table,
-  text,
   whole,
 } from "../fields.ts";
 
@@ -41,13 +41,32 @@ export const queue = mapping({
   .prefault({})
   .describe("Where requests wait when every slot is taken.");
 
+/** As Standard Webhooks has them. In its one spelling, because receivers' decoders are strict. */
+function webhookSecret() {
+  const error =
+    "must be whsec_ and the base64 of 24 to 64 random bytes: " +
+    'echo "whsec_$(openssl rand -base64 32)" makes one';
+  return z.string({ error }).refine(
+    (secret) => {
+      const key = Buffer.from(secret.slice(PREFIX.length), "base64");
+      const isCanonical = secret === PREFIX + key.toString("base64");
+      return isCanonical && key.length >= 24 && key.length <= 64;
+    },
+    { error },
+  );
+}
+
+const PREFIX = "whsec_";
+
 export const callbacks = mapping({
   allowed_hosts: list(address(parseHost))
     .default([])
-    .describe("Hosts that callbacks may reach over http or on private addresses."),
-  secrets: table(text())
+    .describe("Hosts that callbacks may reach over http, on any port and on private addresses."),
+  secrets: table(webhookSecret())
     .default({})
-    .describe("Secret that signs a user's callbacks, by user: whsec_ and base64."),
+    .describe(
+      "Secret that signs a user's callbacks, by user: whsec_ and 24 to 64 bytes in base64.",
+    ),
 })
   .prefault({})
   .describe("Calls that tell a client that its job is over.");

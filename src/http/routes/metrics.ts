@@ -22,6 +22,7 @@ export interface MetricsRoutesDeps {
   readonly users: () => readonly UserTotals[];
   readonly fleetView: (identity: Identity) => FleetView;
   readonly openLeases: () => number;
+  readonly queuedRequests: () => number;
   readonly uptimeMs: () => number;
 }
 
@@ -112,7 +113,7 @@ function viewMetrics(deps: MetricsRoutesDeps, fleet: FleetView, visible: readonl
     successful_requests: totals.requests - totals.failed,
     failed_requests: totals.failed,
     active_requests: deps.openLeases(),
-    queued_requests: 0,
+    queued_requests: deps.queuedRequests(),
     average_response_time_ms: mean(totals.ms, totals.requests),
     uptime_ms: deps.uptimeMs(),
     gpu_metrics: [...fleet.snapshot.gpus.values()].map((gpu) => viewGpuMetrics(gpu, fleet)),

@@ -7,14 +7,17 @@ import type { RouteEnd, RouteRequest } from "../../dispatch/route-request.ts";
 import { RouterError } from "../../errors.ts";
 import type { FleetSnapshot } from "../../fleet/snapshot.ts";
 import { API_PATHS, type ApiPath } from "../../fleet/worker.ts";
+import type { Quotas } from "../../admission/quotas.ts";
 import { readWishes, type TimeoutLimits } from "../caller.ts";
 import { HttpAnswer } from "../http-answer.ts";
+import { rateLimitHeaders } from "../rate-limit-headers.ts";
 import { OPENAI_BODIES, OPENAI_SUMMARIES, WISH_HEADERS, workerAnswers } from "../openai-schemas.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 export interface OpenaiRoutesDeps {
   readonly clock: Clock;
   readonly timeouts: TimeoutLimits;
+  readonly quotas: Quotas;
   readonly routeRequest: RouteRequest;
   readonly snapshot: () => FleetSnapshot;
   readonly isDraining: () => boolean;
@@ -45,7 +48,8 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
       summary: OPENAI_SUMMARIES[path],
       description:
         "The body goes to the worker unchanged, and its answer comes back unchanged. " +
-        "Response headers tell the way: x-worker-id, x-gpu-id, x-route-attempts, x-queue-ms.",
+        "Response headers tell the way (x-worker-id, x-gpu-id, x-route-attempts, x-queue-ms) and " +
+        "what the user has left (x-ratelimit-remaining-requests and others).",
       security: SECURED,
       headers: WISH_HEADERS,
       body: OPENAI_BODIES[path],
@@ -63,7 +67,8 @@ function routeToWorker(
   if (deps.isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
   const routed = readRequest(request, path, deps);
   reply.hijack();
-  const answer = new HttpAnswer(reply.raw, request.id);
+  const rateLimits = (): string[] => rateLimitHeaders(deps.quotas.rateOf(routed.user));
+  const answer = new HttpAnswer(reply.raw, request.id, rateLimits);
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) routed.abandonment.abandon("client_gone");
   });
@@ -73,7 +78,7 @@ function routeToWorker(
       deps.onDefect(routed, cause);
       const error = new RouterError("INTERNAL", "the router failed on this request", { cause });
       const status = answer.fail(error, answer.tags);
-      deps.onEnd(routed, { status, error, attempts: [] });
+      deps.onEnd(routed, { status, error, attempts: [], queueMs: 0 });
     },
   );
 }
@@ -81,14 +86,14 @@ function routeToWorker(
 function readRequest(
   request: FastifyRequest,
   path: ApiPath,
-  { clock, timeouts }: OpenaiRoutesDeps,
+  deps: OpenaiRoutesDeps,
 ): RoutedRequest {
   if (!Buffer.isBuffer(request.body)) {
     throw new RouterError("INVALID_REQUEST", "a JSON body is required");
   }
-  const wishes = readWishes(request, timeouts);
+  const wishes = readWishes(request, deps);
   const { model, stream } = readBodyFields(request.body);
-  const acceptedAtMs = clock.now();
+  const acceptedAtMs = deps.clock.now();
   return {
     id: request.id,
     user: wishes.user,

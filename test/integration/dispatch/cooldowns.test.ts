@@ -36,7 +36,9 @@ async function heldProbe(
 test("a failing worker is out, then gets one probe at a time, and is back after two successes", async () => {
   const error_handler = { gpu_cooldown_period: 0.4 };
   const request_router = { max_retries: 0 };
-  const { router, stub } = await openScene({ config: { error_handler, request_router } });
+  const { router, stub } = await openScene({
+    config: { error_handler, request_router, queue: { max_requests: 0 } },
+  });
   stub.always(error(500, "CUDA out of memory"));
   for (let count = 0; count < FAILURES_IN_A_ROW; count++) {
     expect((await router.post(PATH, CHAT)).status).toBe(502);
@@ -71,7 +73,9 @@ test("a failing worker is out, then gets one probe at a time, and is back after 
 test("a probe that fails begins the cooldown anew", async () => {
   const error_handler = { gpu_cooldown_period: 0.05 };
   const request_router = { max_retries: 0 };
-  const { router, stub } = await openScene({ config: { error_handler, request_router } });
+  const { router, stub } = await openScene({
+    config: { error_handler, request_router, queue: { max_requests: 0 } },
+  });
   stub.always(error(500, "CUDA out of memory"));
   for (let count = 0; count < FAILURES_IN_A_ROW; count++) await router.post(PATH, CHAT);
   const held = new Arrivals<Exchange>();

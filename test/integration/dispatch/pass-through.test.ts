@@ -97,6 +97,7 @@ test.each([
     "proxy-authenticate": "Basic",
     "x-request-id": "the-worker's",
     "x-worker-id": "forged",
+    "x-ratelimit-limit-tokens": "forged",
   };
   const { router } = await openScene({ behaviour: respond({ ...fixed, headers }) });
   const live = sendLive(router, { headers: { "x-request-id": "mine" } });
@@ -110,6 +111,9 @@ test.each([
     "x-content-type-options",
     "x-gpu-id",
     "x-queue-ms",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
     "x-request-id",
     "x-route-attempts",
     "x-worker-id",

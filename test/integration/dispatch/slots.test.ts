@@ -6,14 +6,20 @@ import { openScene, sentTo } from "../../support/router-scene.ts";
 import { json } from "../../support/stub-behaviours.ts";
 import type { Behaviour, Exchange } from "../../support/stub-behaviours.ts";
 import { startStubWorker } from "../../support/stub-worker.ts";
-import { assertQuiet, startTestRouter } from "../../support/test-router.ts";
+import { assertQuiet, SOON, startTestRouter } from "../../support/test-router.ts";
 
 const PATH = "/v1/chat/completions";
 
-test("full slots are 503 QUEUE_FULL with Retry-After at once, and room is used at once", async () => {
+test("without a queue, full slots are 503 QUEUE_FULL at once, and room is used at once", async () => {
   const held = new Arrivals<Exchange>();
   const behaviour: Behaviour = (exchange) => held.add(exchange);
-  const { router, stubs } = await openScene({ workers: 2, worker: { slots: 1 }, behaviour });
+  const config = { queue: { max_requests: 0 } };
+  const { router, stubs } = await openScene({
+    workers: 2,
+    worker: { slots: 1 },
+    behaviour,
+    config,
+  });
   const running = [router.post(PATH, CHAT), router.post(PATH, CHAT)];
   await held.seen(2);
   const refused = await router.post(PATH, CHAT);
@@ -53,6 +59,29 @@ class Counted {
   };
 }
 
+test("with a queue, a request waits for a slot, is sent once, and says how long it waited", async () => {
+  const held = new Arrivals<Exchange>();
+  const behaviour: Behaviour = (exchange) => held.add(exchange);
+  const { router, stubs } = await openScene({ worker: { slots: 1 }, behaviour });
+  const first = router.post(PATH, CHAT);
+  await held.seen(1);
+  const second = router.post(PATH, CHAT);
+  const waiting = async (): Promise<number> => {
+    const metrics = await router.get("/api/v1/metrics", { accept: "application/json" });
+    return ((await metrics.json()) as { queued_requests: number }).queued_requests;
+  };
+  await expect.poll(waiting, SOON).toBe(1);
+  expect(sentTo(stubs)).toBe(1);
+  await json()(held.all[0]!);
+  await held.seen(2);
+  await json()(held.all[1]!);
+  expect((await first).headers.get("x-queue-ms")).toBe("0");
+  const answer = await second;
+  expect(answer.status).toBe(200);
+  expect(Number(answer.headers.get("x-queue-ms"))).toBeGreaterThan(0);
+  expect(sentTo(stubs)).toBe(2);
+});
+
 test("five hundred racing requests fill two workers' slots, and never one more", async () => {
   const slots = [3, 8];
   const counts = slots.map((count) => new Counted(count));
@@ -66,9 +95,8 @@ test("five hundred racing requests fill two workers' slots, and never one more",
   };
   const statuses = await Promise.all(Array.from({ length: 500 }, post));
   expect(counts.map(({ most }) => most)).toEqual(slots);
-  const served = statuses.filter((status) => status === 200).length;
-  expect(served).toBe(sentTo(stubs));
-  expect(served + statuses.filter((status) => status === 503).length).toBe(500);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(sentTo(stubs)).toBe(500);
   await assertQuiet(router, stubs);
   await router.close();
   await Promise.all(stubs.map((stub) => stub.close()));

@@ -115,23 +115,29 @@ const refusals: readonly Refusal[] = [
     param: "path",
   },
   {
-    what: "a callback_url",
+    what: "a callback_url of a user without a secret",
     changes: { callback_url: "https://example.org/done" },
-    says: /^callback_url is not supported yet: .* GET \/api\/v1\/requests\/\{request_id\}/,
+    says: /^callback_url needs a signing secret for the user user: .* callbacks\.secrets\.user/,
     param: "callback_url",
   },
   {
-    what: "a queue_timeout",
-    changes: { queue_timeout: 60_000 },
-    says: /^queue_timeout is not supported yet: .* full slots answer 503 at once/,
+    what: "a queue_timeout of nothing",
+    changes: { queue_timeout: 0 },
+    says: /^queue_timeout is not valid: .*>=1/,
     param: "queue_timeout",
   },
   {
-    what: "an Idempotency-Key",
-    headers: { "idempotency-key": "abc" },
-    says: /^idempotency-key is not supported yet: .* your own request_id/,
-    param: "idempotency-key",
+    what: "a queue_timeout above 30 days",
+    changes: { queue_timeout: 30 * 86_400_000 + 1 },
+    says: /^queue_timeout is not valid: .*<=2592000000/,
+    param: "queue_timeout",
   },
+  ...["", "a".repeat(256), "a\tb", "\u00e4"].map((key) => ({
+    what: `an Idempotency-Key of ${key.length} characters: ${JSON.stringify(key.slice(0, 4))}`,
+    headers: { "idempotency-key": key },
+    says: /^idempotency-key is not valid: must be 1 to 255 printable ASCII characters/,
+    param: "idempotency-key",
+  })),
 ];
 
 describe("a submission is refused, with the field and what is allowed, for", () => {

@@ -80,17 +80,18 @@ test("explain keeps nothing: the same request_id can be explained again, and the
   await overJob(router, "later");
 });
 
+test("explain takes what the submission takes, and neither waits nor calls back", async () => {
+  const { router } = await openScene();
+  const submission = { queue_timeout: 1000, callback_url: "https://example.org/done" };
+  expect((await explain(router, submission)).status).toBe(200);
+});
+
 test("explain is as strict as the submission", async () => {
   const { router } = await openScene();
   await expectTrouble(await explain(router, { prio: 5 }), {
     code: "INVALID_REQUEST",
     says: /^unknown field: prio/,
     param: "prio",
-  });
-  await expectTrouble(await explain(router, { callback_url: "https://example.org" }), {
-    code: "INVALID_REQUEST",
-    says: /^callback_url is not supported yet/,
-    param: "callback_url",
   });
   await expectTrouble(await explain(router, { user_id: "ann" }), {
     code: "USER_MISMATCH",

@@ -1,12 +1,21 @@
 import { expect, test } from "vitest";
 import { expectTrouble } from "../../support/expect-trouble.ts";
-import { overJob, PAYLOAD, readJob, submit, submittedId } from "../../support/job-api.ts";
-import { openScene } from "../../support/router-scene.ts";
+import {
+  cancelJob,
+  overJob,
+  PAYLOAD,
+  readJob,
+  submit,
+  submittedId,
+} from "../../support/job-api.ts";
+import { inTurn, openScene } from "../../support/router-scene.ts";
 import {
   chatCompletion,
   destroyBeforeHeaders,
   error,
   hangBeforeHeaders,
+  held,
+  json,
 } from "../../support/stub-behaviours.ts";
 
 test("a job is answered at once with where it went, and read until it is completed", async () => {
@@ -21,6 +30,7 @@ test("a job is answered at once with where it went, and read until it is complet
     queue_position: 0,
     estimated_start_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string,
     estimated_completion_time: null,
+    placement: null,
   });
 
   const job = await overJob(router, "job-1");
@@ -111,9 +121,50 @@ test("a job that outlasts its timeout is failed", async () => {
   await stub.nextAbort();
 });
 
-test("a job that nobody can take now is refused at once, and not kept", async () => {
+test("a job that waits says so, and runs when its turn has come", async () => {
+  const { behaviour, release } = held();
+  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour });
+  await submit(router, { request_id: "first" });
+  const second = await (await submit(router, { request_id: "second" })).json();
+  const waiting = { status: "queued", worker_id: null, gpu_id: null };
+  expect(second).toMatchObject({ ...waiting, queue_position: 1 });
+  const third = await (await submit(router, { request_id: "third" })).json();
+  expect(third).toMatchObject({ ...waiting, queue_position: 2, estimated_start_time: null });
+  expect(await (await readJob(router, "third")).json()).toMatchObject({ queue_position: 2 });
+  release();
+  const over = await overJob(router, "third");
+  expect(over).toMatchObject({ status: "completed", queue_position: null });
+  expect(stub.requests).toHaveLength(3);
+});
+
+test("a job fails when its queue_timeout is over before its turn has come", async () => {
   const { router, stub } = await openScene({
     worker: { slots: 1 },
+    behaviour: hangBeforeHeaders,
+  });
+  await submit(router, { request_id: "first" });
+  const second = await submittedId(await submit(router, { queue_timeout: 30 }));
+  const job = await overJob(router, second);
+  expect(job).toMatchObject({ status: "failed", error: { code: "DEADLINE_EXCEEDED" } });
+  expect([job.started_at, stub.requests.length]).toEqual([null, 1]);
+  await cancelJob(router, "first");
+});
+
+test("a job's timeout counts from its sending, not from its submission", async () => {
+  const { router } = await openScene({
+    worker: { slots: 1 },
+    behaviour: inTurn(hangBeforeHeaders, json()),
+  });
+  await submit(router, { request_id: "first", timeout: 400 });
+  await submit(router, { request_id: "second", timeout: 300 });
+  expect(await overJob(router, "second")).toMatchObject({ status: "completed" });
+  expect(await overJob(router, "first")).toMatchObject({ error: { code: "DEADLINE_EXCEEDED" } });
+});
+
+test("where nothing may wait, a job that nobody can take now is refused, and not kept", async () => {
+  const { router, stub } = await openScene({
+    worker: { slots: 1 },
+    config: { queue: { max_requests: 0 } },
     behaviour: hangBeforeHeaders,
   });
   await submit(router, { request_id: "first", timeout: 300 });

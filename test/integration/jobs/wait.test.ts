@@ -3,19 +3,8 @@ import { as, overJob, PAYLOAD, submit } from "../../support/job-api.ts";
 import type { JobBody } from "../../support/job-api.ts";
 import { sendLive } from "../../support/live-request.ts";
 import { openScene } from "../../support/router-scene.ts";
-import { chatCompletion, error, json } from "../../support/stub-behaviours.ts";
-import type { Behaviour } from "../../support/stub-behaviours.ts";
+import { chatCompletion, error, held } from "../../support/stub-behaviours.ts";
 import type { TestRouter } from "../../support/test-router.ts";
-
-/** Answers when the returned function is called. */
-function held(): { readonly behaviour: Behaviour; readonly release: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const behaviour: Behaviour = async (exchange) => {
-    await promise;
-    await json()(exchange);
-  };
-  return { behaviour, release: resolve };
-}
 
 test("Prefer: wait returns the result, and says how long it would have waited", async () => {
   const { router } = await openScene();

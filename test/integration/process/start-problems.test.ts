@@ -74,12 +74,13 @@ describe("--check-config", () => {
   const args = ["--check-config"];
 
   test("says that a good file is valid, with its notices, and does not listen", async () => {
-    const config = 'api: { host: "0.0.0.0" }\nuser_quota_manager: { default_gpu_limit: 3 }\n';
-    const { status, stdout, stderr, folder } = await ended({ config, args });
+    const config = 'api: { host: "0.0.0.0" }\n';
+    const env = { LOGGING_URL: "http://127.0.0.1:1" };
+    const { status, stdout, stderr, folder } = await ended({ config, env, args });
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout.split("\n")).toEqual([
       `${folder}/config.yaml`,
-      expect.stringMatching(/^user_quota_manager is read but not active yet/),
+      expect.stringMatching(/^LOGGING_URL is read but not active yet/),
       expect.stringMatching(/^network\.allowed_cidrs is empty/),
       "the config is valid",
       "",

@@ -30,9 +30,14 @@ async function untilHealth(router: TestRouter, state: object): Promise<void> {
   await expect.poll(() => health(router), SOON).toMatchObject(state);
 }
 
+/** Where no worker is usable, a chat waits until its deadline. */
+function briefChat(router: TestRouter): Promise<Response> {
+  return router.post(CHAT, chat, { "x-timeout-ms": "150" });
+}
+
 /** Resolves once a chat gets this status. */
 async function untilChat(router: TestRouter, status: number): Promise<void> {
-  await expect.poll(async () => (await router.post(CHAT, chat)).status, SOON).toBe(status);
+  await expect.poll(async () => (await briefChat(router)).status, SOON).toBe(status);
 }
 
 async function health(router: TestRouter): Promise<Record<string, unknown>> {
@@ -84,7 +89,7 @@ describe("trouble in the fleet", () => {
 
   test("the only worker was never there: 503 that names it, when to come back, what to do", async () => {
     const router = await openRouter({ workers: [{ url: await deadUrl() }] });
-    const response = await router.post(CHAT, chat);
+    const response = await briefChat(router);
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
     const says = /worker-1: starting, .*connection refused .*start the worker, or correct its url/;
     await expectTrouble(response, { code: "NO_GPU_AVAILABLE", says });
@@ -99,7 +104,7 @@ describe("trouble in the fleet", () => {
     await stub.close();
     await untilHealth(router, { workers: { down: 1 } });
     const says = /worker-1: down: .*connection refused .*start the worker, or correct its url/;
-    await expectTrouble(await router.post(CHAT, chat), { code: "NO_GPU_AVAILABLE", says });
+    await expectTrouble(await briefChat(router), { code: "NO_GPU_AVAILABLE", says });
     await stub.listen(port);
     onTestFinished(() => stub.close());
     await untilChat(router, 200);
@@ -111,7 +116,7 @@ describe("trouble in the fleet", () => {
     const dead = { url: await deadUrl(), models: ["stub-model"] };
     const router = await openRouter({ workers: [dead, stub] });
     const statuses = await Promise.all(
-      Array.from({ length: 20 }, async () => (await router.post(CHAT, chat)).status),
+      Array.from({ length: 20 }, async () => (await briefChat(router)).status),
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
   });
@@ -124,7 +129,7 @@ describe("trouble in the fleet", () => {
     // The start does not wait for it longer than one interval, so it may not have answered yet.
     await expect.poll(() => stub.probes.length, SOON).toBeGreaterThan(1);
     const says = /worker-1: starting, .*The stub is loading its model\./;
-    await expectTrouble(await router.post(CHAT, chat), { code: "NO_GPU_AVAILABLE", says });
+    await expectTrouble(await briefChat(router), { code: "NO_GPU_AVAILABLE", says });
     stub.models = ["stub-model"];
     await untilChat(router, 200);
   });
@@ -151,7 +156,7 @@ describe("a worker that wants a key", () => {
     const worker = { url: await lockedWorker(env.RIGHT_KEY), ...key };
     const router = await openRouter({ workers: [worker], env });
     const says = /worker-1: starting, .*worker refused our key .*: set api_key_env/;
-    await expectTrouble(await router.post(CHAT, chat), { code: "NO_GPU_AVAILABLE", says });
+    await expectTrouble(await briefChat(router), { code: "NO_GPU_AVAILABLE", says });
     const problems = router.logs.map(({ fields }) => fields["problem"]);
     expect(problems).toContainEqual(expect.stringMatching(/worker refused our key .*api_key_env/));
     expect(await health(router)).toMatchObject({ workers: { starting: 1 } });
@@ -161,7 +166,7 @@ describe("a worker that wants a key", () => {
   test("and is sent the right one: it works", async () => {
     const worker = { url: await lockedWorker(env.RIGHT_KEY), api_key_env: "RIGHT_KEY" };
     const router = await openRouter({ workers: [worker], env });
-    expect((await router.post(CHAT, chat)).status).toBe(200);
+    expect((await briefChat(router)).status).toBe(200);
   });
 
   test("but only for chats: 502 that names the setting, once no other worker can help", async () => {

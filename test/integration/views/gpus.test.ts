@@ -48,6 +48,9 @@ async function read(path: string, key = router.keys.user): Promise<Fields> {
   return (await answer.json()) as Fields;
 }
 
+/** Where no worker is usable, a request waits until its deadline. */
+const BRIEF = { "x-timeout-ms": "300" };
+
 const listOf = async (field: "gpus" | "workers", key?: string): Promise<readonly Fields[]> =>
   (await read("/api/v1/gpus", key))[field] as readonly Fields[];
 
@@ -104,14 +107,14 @@ describe("GET /api/v1/gpus", () => {
 
   test("keeps the address of a dead worker from users, also in its reason", async () => {
     await stub.close();
-    const failed = await (await router.post("/v1/chat/completions", CHAT)).text();
+    const failed = await (await router.post("/v1/chat/completions", CHAT, BRIEF)).text();
     expect(failed).toMatch(/NO_GPU_AVAILABLE.*connection refused/);
     expect(failed).not.toContain("127.0.0.1");
     await expect.poll(async () => (await listOf("workers"))[0]?.["state"], SOON).toBe("down");
     const [worker] = await listOf("workers");
     expect(worker?.["state_reason"]).toMatch(/connection refused/);
     expect(JSON.stringify(worker)).not.toContain("127.0.0.1");
-    const refused = await (await router.post("/v1/chat/completions", CHAT)).text();
+    const refused = await (await router.post("/v1/chat/completions", CHAT, BRIEF)).text();
     expect(refused).toContain("NO_GPU_AVAILABLE");
     expect(refused).not.toContain("127.0.0.1");
     await stub.listen(0);
@@ -127,7 +130,8 @@ describe("GET /api/v1/gpus", () => {
     await stub.nextAbort();
 
     stub.always(destroyBeforeHeaders);
-    for (let count = 0; count < 2; count++) await router.post("/v1/chat/completions", CHAT);
+    await router.post("/v1/chat/completions", CHAT, BRIEF);
+    await router.post("/v1/chat/completions", CHAT, BRIEF);
     const [gpu] = await listOf("gpus");
     const until = expect.stringMatching(/^\d{4}-.*Z$/) as string;
     const reason = expect.stringMatching(/connection closed/) as string;

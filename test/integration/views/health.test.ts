@@ -77,7 +77,8 @@ describe("GET /health", () => {
 
   test("with every worker cooling is 503 and unhealthy", async () => {
     const { router } = await openScene({ behaviour: destroyBeforeHeaders });
-    for (let count = 0; count < 2; count++) await router.post("/v1/chat/completions", CHAT);
+    const brief = { "x-timeout-ms": "300" };
+    for (let count = 0; count < 2; count++) await router.post("/v1/chat/completions", CHAT, brief);
     expect(await ask(router)).toMatchObject({
       status: 503,
       body: { status: "unhealthy", reasons: ["1 worker(s) cooling"], workers: { cooling: 1 } },

@@ -68,13 +68,13 @@ describe("invalid bodies", () => {
     ["no field", "{}", "model_id", "model_id is missing: send a value of type string"],
     ["wrong type", '{"model_id":5}', "model_id", "has the wrong type: expected string"],
     ["out of range", '{"model_id":"m","priority":9}', "priority", "priority is not valid: too big"],
-    ["deep", '{"model_id":"m","requests":[{}]}', "requests.0.timeout", "is missing"],
+    ["deep", '{"model_id":"m","requests":[{}]}', "requests[0].timeout", "is missing"],
     ["unknown", '{"model_id":"m","modle":1}', "modle", "unknown field: modle"],
     [
       "unknown and deep",
       '{"model_id":"m","requests":[{"timeout":1,"x":1,"y":2}]}',
-      "requests.0.x",
-      "unknown fields: requests.0.x, requests.0.y",
+      "requests[0].x",
+      "unknown fields: requests[0].x, requests[0].y",
     ],
     ["not an object", '"text"', "body", "body has the wrong type: expected object"],
   ])("%s", async (...[, body, param, message]) => {

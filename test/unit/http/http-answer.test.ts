@@ -11,7 +11,10 @@ async function answerUnread(bytes: number): Promise<ServerResponse> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_request, response) => {
     const answer = { status: 200, contentType: "application/json", retryAfterMs: null };
-    new HttpAnswer(response, "id").whole({ ...answer, body: Buffer.alloc(bytes, "x") }, TAGS);
+    new HttpAnswer(response, "id", () => []).whole(
+      { ...answer, body: Buffer.alloc(bytes, "x") },
+      TAGS,
+    );
     resolve(response);
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));

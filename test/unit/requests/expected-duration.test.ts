@@ -6,7 +6,10 @@ import { decision, jobOf } from "./job-setup.ts";
 
 /** A job that was submitted at 0, started at 1000 and took this long. */
 function endedJob(tookMs: number, model = "m", state: "completed" | "failed" = "completed"): Job {
-  const job = jobOf({ model });
+  return end(jobOf({ model }), tookMs, state);
+}
+
+function end(job: Job, tookMs: number, state: "completed" | "failed" = "completed"): Job {
   job.decided(serving(0), decision, 1000);
   job.moveTo(state, 1000 + tookMs);
   return job;
@@ -30,6 +33,12 @@ describe("what a job usually takes", () => {
     expect(durations.ofModel("m")).toBe(1000);
     durations.learn(endedJob(2000));
     expect(durations.ofModel("m")).toBe(1200);
+  });
+
+  test("is not learnt from placements, whose work is their caller's own", () => {
+    const durations = new ExpectedDurations();
+    durations.learn(end(jobOf({ path: null, isPlacement: true }), 500));
+    expect(durations.ofModel("m")).toBeNull();
   });
 
   test("is remembered for a thousand models, and goes on being learnt for them", () => {

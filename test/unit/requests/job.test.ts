@@ -51,6 +51,38 @@ describe("a job", () => {
     expect(told).toEqual(["first: failed", "third: failed"]);
   });
 
+  test("tells who watches it of each state and decision, the last one included", () => {
+    const told: string[] = [];
+    const job = jobOf();
+    const stop = job.onChange(({ state, worker }) => told.push(`${state} ${worker?.id ?? ""}`));
+    job.onChange(() => told.push("stopped"))();
+    job.moveTo("queued", 100);
+    job.decided(null, decision, 200);
+    job.decided(serving(0), decision, 300);
+    job.decided(serving(1), decision, 400);
+    job.moveTo("processing", 500);
+    job.moveTo("completed", 600);
+    expect(told).toEqual([
+      "queued ",
+      "queued ",
+      "processing worker-0",
+      "processing worker-1",
+      "completed worker-1",
+    ]);
+    job.decided(serving(2), decision, 700);
+    job.onChange(() => told.push("too late"));
+    stop();
+    expect(told).toHaveLength(5);
+  });
+
+  test("is over, with its time, when it tells of its end", () => {
+    const job = jobOf();
+    const told: unknown[] = [];
+    job.onChange(({ isOver, finishedAtWallMs }) => told.push([isOver, finishedAtWallMs]));
+    job.moveTo("failed", 900);
+    expect(told).toEqual([[true, 900]]);
+  });
+
   test("weighs what its body and its answer weigh", () => {
     const job = jobOf({ body: Buffer.alloc(100) });
     const without = job.bytes;

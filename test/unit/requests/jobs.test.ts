@@ -3,7 +3,7 @@ import { RouterError } from "../../../src/errors.ts";
 import { settle } from "../../support/fake-clock.ts";
 import { attemptRecord, routedRequest } from "../../support/request-builders.ts";
 import { serving } from "../../support/routing-builders.ts";
-import { answerOf, createJobs } from "./job-setup.ts";
+import { answerOf, createJobs, decision, noWishes } from "./job-setup.ts";
 
 const tags = { worker: serving(0), attempts: 1, queueMs: 0 };
 
@@ -11,7 +11,7 @@ describe("a job that is submitted", () => {
   test("is kept, and known by its request while it runs", () => {
     const { jobs, store, clock } = createJobs();
     const request = routedRequest();
-    const job = jobs.submit(request, 1500);
+    const job = jobs.submit(request, { ...noWishes, expectedDurationMs: 1500 });
     expect(job).toMatchObject({ state: "pending", expectedDurationMs: 1500 });
     expect(job.submittedAtWallMs).toBe(clock.wallMs());
     expect(store.find("alice", "req-1")).toBe(job);
@@ -84,7 +84,7 @@ describe("a job that is submitted", () => {
   test("is refused, and not kept, where nobody can take it", async () => {
     const error = new RouterError("NO_GPU_FITS", "no worker can ever run this");
     const { jobs, store, routes, ended } = createJobs((sink) => sink.refuse(error, null));
-    expect(() => jobs.submit(routedRequest(), null)).toThrow(error);
+    expect(() => jobs.submit(routedRequest(), noWishes)).toThrow(error);
     routes[0]!.end({ status: 422, error, attempts: [] });
     await settle();
     expect([store.size, jobs.runningCount]).toEqual([0, 0]);
@@ -93,8 +93,8 @@ describe("a job that is submitted", () => {
 
   test("is refused where its id is taken, without harm to the one that has it", () => {
     const { jobs, store, routes } = createJobs();
-    const first = jobs.submit(routedRequest(), null);
-    expect(() => jobs.submit(routedRequest(), null)).toThrow(/already have a job/);
+    const first = jobs.submit(routedRequest(), noWishes);
+    expect(() => jobs.submit(routedRequest(), noWishes)).toThrow(/already have a job/);
     expect(routes).toHaveLength(1);
     expect(jobs.runningCount).toBe(1);
     expect(store.find("alice", "req-1")).toBe(first);
@@ -143,4 +143,49 @@ describe("a job that is cancelled", () => {
       expect(cancel).toThrow(`the job is already ${state}`);
     },
   );
+});
+
+describe("the callback of a job", () => {
+  const callbackUrl = new URL("https://example.org/done");
+  const wishes = { ...noWishes, callbackUrl };
+
+  test("is sent once, when the job is over", async () => {
+    const { jobs, routes, callbacks, clock } = createJobs();
+    const job = jobs.submit(routedRequest(), wishes);
+    job.decided(serving(0), decision, clock.wallMs());
+    clock.advance(500);
+    expect(callbacks).toEqual([]);
+    routes[0]!.sink.whole(answerOf("{}"), tags);
+    routes[0]!.end();
+    await settle();
+    expect(callbacks).toEqual([
+      {
+        url: callbackUrl,
+        requestId: "req-1",
+        user: "alice",
+        model: "m",
+        status: "completed",
+        finishedAtWallMs: clock.wallMs(),
+      },
+    ]);
+  });
+
+  test("tells of a cancelled job in that tick, and not again when its attempt ends", async () => {
+    const { jobs, routes, callbacks } = createJobs();
+    const job = jobs.submit(routedRequest(), wishes);
+    jobs.cancel(job);
+    expect(callbacks.map(({ status }) => status)).toEqual(["cancelled"]);
+    routes[0]!.end({ status: 499 });
+    await settle();
+    expect(callbacks).toHaveLength(1);
+  });
+
+  test("is not sent for a job that is refused: its client is told at once", async () => {
+    const error = new RouterError("NO_GPU_FITS", "no worker can ever run this");
+    const { jobs, routes, callbacks } = createJobs((sink) => sink.refuse(error, null));
+    expect(() => jobs.submit(routedRequest(), wishes)).toThrow(error);
+    routes[0]!.end({ status: 422, error, attempts: [] });
+    await settle();
+    expect(callbacks).toEqual([]);
+  });
 });

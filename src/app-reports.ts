@@ -1,0 +1,84 @@
+import type { Leases } from "./admission/leases.ts";
+import type { Queue } from "./admission/queue.ts";
+import type { Quotas } from "./admission/quotas.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/schema.ts";
+import { failureOf } from "./dispatch/give-up.ts";
+import { learnFrom } from "./dispatch/learn.ts";
+import { reportOf } from "./dispatch/request-report.ts";
+import type { RouteEnd, RouteObserver } from "./dispatch/route-request.ts";
+import type { RoutedRequest } from "./dispatch/routed-request.ts";
+import type { Cooldowns } from "./failures/cooldowns.ts";
+import type { FleetLoop } from "./fleet/fleet-loop.ts";
+import type { Log } from "./log.ts";
+import { createMetrics, type Metrics } from "./observability/metrics.ts";
+import { UsageByUser } from "./observability/usage-by-user.ts";
+import type { Jobs } from "./requests/jobs.ts";
+import { explain } from "./routing/explain.ts";
+
+interface ReportedParts {
+  readonly loop: FleetLoop;
+  readonly leases: Leases;
+  readonly cooldowns: Cooldowns;
+  readonly quotas: Quotas;
+  readonly queue: () => Pick<Queue, "sizeOfBand" | "bytes">;
+  readonly jobs: () => Jobs;
+}
+
+/** What is told and not asked: metrics, the log, and what attempts teach the fleet. */
+export function createReports(
+  { config, clock, log }: { readonly config: Config; readonly clock: Clock; readonly log: Log },
+  parts: ReportedParts,
+) {
+  const { loop, jobs } = parts;
+  const metrics = createMetricsOf(parts, () => clock.now());
+  const users = new UsageByUser();
+  const learning = {
+    speeds: loop.speeds,
+    modelMissing: (index: number, model: string) => loop.fleet.modelMissing(index, model),
+    checkWorker: (index: number) => loop.check(index),
+  };
+  const observer: RouteObserver = {
+    onDecision(request, question, choice) {
+      metrics.decided(question.strategy.name, choice.worker !== null);
+      const job = jobs().of(request);
+      if (job === undefined && !config.api.debug) return;
+      const decision = explain(question, choice);
+      job?.decided(choice.worker, decision, clock.wallMs());
+      if (config.api.debug) log.debug({ requestId: request.id, decision }, "decision");
+    },
+    onQueued: (request) => jobs().of(request)?.moveTo("queued", clock.wallMs()),
+    onAttemptEnd(request, record, outcome) {
+      metrics.attemptEnded(record.worker.id, outcome);
+      learnFrom(record, request, learning);
+      if (outcome === "success" || outcome === "neutral") return;
+      const { worker, outcome: end } = record;
+      const fields = { requestId: request.id, workerId: worker.id, failure: failureOf(end) };
+      log.warn(fields, "attempt failed");
+    },
+  };
+  const requestEnded = (request: RoutedRequest, end: RouteEnd): void => {
+    const report = reportOf(request, end, clock.now());
+    metrics.requestEnded(report);
+    users.add(report);
+    log.info(report, "request");
+  };
+  return { metrics, users, observer, requestEnded };
+}
+
+function createMetricsOf(parts: ReportedParts, nowMs: () => number): Metrics {
+  const { loop, leases, cooldowns, quotas, queue, jobs } = parts;
+  return createMetrics({
+    nowMs,
+    snapshot: () => loop.fleet.snapshot(),
+    ownLeases: (index) => leases.own(index),
+    isCooling: (index) => cooldowns.blocks(index),
+    runningJobs: () => jobs().runningCount,
+    queue,
+    leaseSums() {
+      const { overWorkers, overUsers } = leases.sums;
+      return { open: leases.openCount, over_workers: overWorkers, over_users: overUsers };
+    },
+    openReservations: () => quotas.openCount,
+  });
+}
