@@ -106,7 +106,7 @@ function report(result: {
   const { before, samples, outcomes, leaks } = result;
   const last = samples.at(-1)!;
   const slope = slopePerRequest(samples.map(({ heapBytes }) => heapBytes));
-  for (const [outcome, count] of [...outcomes].toSorted()) print(outcome, count);
+  for (const [outcome, count] of sortedByName(outcomes)) print(outcome, count);
   process.stdout.write("\nleft behind:\n");
   for (const [name, value] of Object.entries(leaks)) print(name, value);
   print("timers more than before", last.timers - before.timers);
@@ -122,6 +122,10 @@ function report(result: {
     [...outcomes.keys()].every((key) => !/error|status/.test(key));
   process.stdout.write(isClean ? "\nnothing leaked\n" : "\nLEAKED, or requests failed\n");
   return isClean;
+}
+
+function sortedByName(outcomes: ReadonlyMap<string, number>): [string, number][] {
+  return [...outcomes].toSorted(([a], [b]) => a.localeCompare(b));
 }
 
 /** Timers that come and go with polls. */

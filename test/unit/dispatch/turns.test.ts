@@ -38,10 +38,10 @@ describe("a request that finds every slot taken", () => {
       return good;
     };
     const { send } = setStage({ workers: 1, slots: 1, steps: [first.step, note, note] });
-    const ends = [send({ id: "a" }), send({ id: "b" })];
+    const sent = [send({ id: "a" }), send({ id: "b" })];
     first.finish();
-    ends.push(send({ id: "c" }));
-    await Promise.all(ends);
+    sent.push(send({ id: "c" }));
+    await Promise.all(sent);
     expect(order).toEqual(["b", "c"]);
   });
 
@@ -89,12 +89,12 @@ describe("a request that finds every slot taken", () => {
   test("tells how many wait before it", async () => {
     const { send, take, turns, queue } = setStage({ workers: 1, slots: 1, steps: [good, good] });
     const other = take(0);
-    const ends = [send({ id: "a" }), send({ id: "b" })];
+    const sent = [send({ id: "a" }), send({ id: "b" })];
     await settle();
     expect(queue.size).toBe(2);
     expect(turns.placeOf({} as never)).toBeNull();
     other.release();
-    await Promise.all(ends);
+    await Promise.all(sent);
   });
 });
 
@@ -119,13 +119,13 @@ describe("a user at their gpu_limit", () => {
   test("may share the worker that they hold, and waits for no other", async () => {
     const [a, b] = [held(), held()];
     const { send, tried } = setStage({ workers: 2, gpuLimit: 1, steps: [a.step, b.step] });
-    const ends = [send({ id: "a" }), send({ id: "b" })];
+    const sent = [send({ id: "a" }), send({ id: "b" })];
     await settle();
     expect(tried).toHaveLength(2);
     expect(new Set(tried).size).toBe(1);
     a.finish();
     b.finish();
-    await Promise.all(ends);
+    await Promise.all(sent);
   });
 
   test("waits while others pass, and goes on when one of their places is free", async () => {
@@ -137,14 +137,14 @@ describe("a user at their gpu_limit", () => {
     };
     const steps = [mine.step, note, note];
     const { send, queue } = setStage({ workers: 2, slots: 1, gpuLimit: 1, steps });
-    const ends = [send({ id: "a1" }), send({ id: "a2" })];
+    const sent = [send({ id: "a1" }), send({ id: "a2" })];
     await settle();
     expect([queue.size, order]).toEqual([1, []]);
-    ends.push(send({ id: "b1", user: "bob" }));
+    sent.push(send({ id: "b1", user: "bob" }));
     await settle();
     expect(order).toEqual(["b1"]);
     mine.finish();
-    await Promise.all(ends);
+    await Promise.all(sent);
     expect(order).toEqual(["b1", "a2"]);
   });
 

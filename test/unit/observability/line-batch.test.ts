@@ -13,31 +13,31 @@ beforeEach(() => {
   batch = new LineBatch({ clock, maxLength: 10, maxWaitMs: 200, write });
 });
 
-test("lines of one moment leave together", async () => {
+test("lines of one moment leave together", () => {
   batch.write("one\n");
   batch.write("two\n");
   expect(written).toEqual([]);
-  await clock.advance(200);
+  clock.advance(200);
   expect(written).toEqual(["one\ntwo\n"]);
 });
 
-test("a full batch leaves at once, and the next one waits its own time", async () => {
+test("a full batch leaves at once, and the next one waits its own time", () => {
   batch.write("one\n");
-  await clock.advance(150);
+  clock.advance(150);
   batch.write("two\nthree\n");
   expect(written).toEqual(["one\ntwo\nthree\n"]);
   batch.write("four\n");
-  await clock.advance(199);
+  clock.advance(199);
   expect(written).toHaveLength(1);
-  await clock.advance(1);
+  clock.advance(1);
   expect(written).toEqual(["one\ntwo\nthree\n", "four\n"]);
 });
 
-test("nothing is written where there is nothing", async () => {
+test("nothing is written where there is nothing", () => {
   batch.flush();
   batch.write("one\n");
   batch.flush();
   batch.flush();
-  await clock.advance(1000);
+  clock.advance(1000);
   expect(written).toEqual(["one\n"]);
 });
