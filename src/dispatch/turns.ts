@@ -150,6 +150,7 @@ export class Turns {
     const place = (): Placing => {
       const { question, choice } = this.#ask(asking);
       if (choice.worker === null) return this.#whyNot(question);
+      this.#waiting.delete(request);
       observer.onDecision(request, question, choice);
       turn = this.#lease(asking, choice.worker, this.#deps.clock.now() - asking.sinceMs);
       return "placed";

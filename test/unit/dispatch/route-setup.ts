@@ -38,6 +38,7 @@ interface StageOptions {
   /** How many may wait; 0 = no queue. */
   readonly queue?: number;
   readonly gpuLimit?: number;
+  readonly onDecision?: (request: RoutedRequest) => void;
   /** Thrown by the reservation. */
   readonly quotaError?: RouterError;
   readonly steps: readonly Step[];
@@ -70,7 +71,7 @@ export function setStage(options: StageOptions) {
   /** Requests that were told to wait. */
   const queued: string[] = [];
   const observer = {
-    onDecision: () => undefined,
+    onDecision: options.onDecision ?? (() => undefined),
     onQueued: ({ id }: RoutedRequest) => void queued.push(id),
     onAttemptEnd: () => undefined,
   };

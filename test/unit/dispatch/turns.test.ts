@@ -86,15 +86,19 @@ describe("a request that finds every slot taken", () => {
     expect(error?.message).toContain("it broke");
   });
 
-  test("tells how many wait before it", async () => {
-    const { send, take, turns, queue } = setStage({ workers: 1, slots: 1, steps: [good, good] });
-    const other = take(0);
-    const sent = [send({ id: "a" }), send({ id: "b" })];
-    await settle();
-    expect(queue.size).toBe(2);
-    expect(turns.placeOf({} as never)).toBeNull();
+  test("waits no more for whoever hears of its decision", async () => {
+    const places: unknown[] = [];
+    const stage = setStage({
+      workers: 1,
+      slots: 1,
+      steps: [good],
+      onDecision: (request) => void places.push(stage.turns.placeOf(request)),
+    });
+    const other = stage.take(0);
+    const end = stage.send();
     other.release();
-    await Promise.all(sent);
+    await end;
+    expect(places).toEqual([null, null]);
   });
 });
 
