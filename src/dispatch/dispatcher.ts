@@ -1,6 +1,6 @@
 import { FairShare } from "../admission/fair-share.ts";
 import type { Leases } from "../admission/leases.ts";
-import { OpenList, type Listed } from "../admission/open-list.ts";
+import { OpenList } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
 import { Queue, type Waiter } from "../admission/queue.ts";
 import type { Clock } from "../clock.ts";
@@ -15,6 +15,7 @@ import type { Random } from "../routing/random.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
 import { Attempts } from "./attempt.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { Trip } from "./endings.ts";
 import { Placements } from "./placements.ts";
 import {
   createRouteRequest,
@@ -81,10 +82,6 @@ export interface Place {
   readonly startsInMs: number | null;
 }
 
-interface Running extends Listed {
-  readonly request: RoutedRequest;
-}
-
 /** How soon those who wait profit from what time alone brings, such as the end of a cooldown. */
 const LOOK_AGAIN_MS = 250;
 
@@ -103,25 +100,17 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
   const queue = new Queue({ ...settings.queue, clock, wheel: deadlines, fairShare, placementsOf });
   const view = viewer(deps, settings);
   const turns = new Turns({ ...deps, ...settings, fairShare, queue, view });
+  const running = new OpenList<Trip>();
   const routeRequest = createRouteRequest({
-    ...{ ...deps, clock, random, cooldowns, turns, retry: settings.retry },
+    ...{ ...deps, clock, random, cooldowns, turns, running, retry: settings.retry },
     reserve: ({ user }) => deps.reserve(user, fairShare.meanTokens),
     attempt: (job) => (job.request.isPlacement ? placements.attempt(job) : attempts.attempt(job)),
   });
-  const running = new OpenList<Running>();
   const ticker = clock.every(LOOK_AGAIN_MS, () => {
     if (queue.size > 0) turns.lookAgain();
   });
   return {
-    async routeRequest(request, sink) {
-      const entry = { request, listIndex: 0 };
-      running.add(entry);
-      try {
-        return await routeRequest(request, sink);
-      } finally {
-        running.remove(entry);
-      }
-    },
+    routeRequest,
     explainRequest(request) {
       const question = turns.question(request, []);
       return explain(question, decide(question));

@@ -1,3 +1,4 @@
+import type { Listed } from "../admission/open-list.ts";
 import { RouterError } from "../errors.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import { attemptsFailedError, deadlineError, placementError, type ReleaseHow } from "./give-up.ts";
@@ -6,7 +7,7 @@ import type { AttemptRecord, RouteEnd } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
 /** A request under way, with what became of it so far. */
-export interface Trip {
+export interface Trip extends Listed {
   readonly request: RoutedRequest;
   readonly sink: AnswerSink;
   readonly judge: Judge;

@@ -1,3 +1,4 @@
+import type { OpenList } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
 import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
@@ -25,6 +26,8 @@ export interface RouteDeps {
   readonly random: { next(): number };
   readonly retry: RetryPolicy;
   readonly turns: Turns;
+  /** All that are under way. */
+  readonly running: OpenList<Trip>;
   readonly cooldowns: Cooldowns;
   /** Charges the user's limits. Throws or rejects with what the client is told. */
   readonly reserve: (request: RoutedRequest) => Reservation | Promise<Reservation>;
@@ -66,7 +69,8 @@ export type RouteRequest = (request: RoutedRequest, sink: AnswerSink) => Promise
 export function createRouteRequest(deps: RouteDeps): RouteRequest {
   return async (request, sink) => {
     const judge = new Judge(deps, request);
-    const trip: Trip = { request, sink, judge, attempts: [], queueMs: 0 };
+    const trip: Trip = { request, sink, judge, attempts: [], queueMs: 0, listIndex: 0 };
+    deps.running.add(trip);
     let reservation = request.reservation;
     try {
       const reserved = reservation ?? deps.reserve(request);
@@ -78,6 +82,7 @@ export function createRouteRequest(deps: RouteDeps): RouteRequest {
       // What can never be served is said first: no wait for the next window would help.
       return refuse(trip, deps.turns.impossible(request) ?? error);
     } finally {
+      deps.running.remove(trip);
       judge.requestEnded();
       reservation?.end({ sent: trip.attempts.some(wasSent), tokens: tokensOf(trip) });
     }

@@ -1,12 +1,14 @@
 import { expect, onTestFinished } from "vitest";
 import { FairShare } from "../../../src/admission/fair-share.ts";
 import { Leases } from "../../../src/admission/leases.ts";
+import { OpenList } from "../../../src/admission/open-list.ts";
 import { Queue } from "../../../src/admission/queue.ts";
 import type { ReservationEnd } from "../../../src/admission/quotas.ts";
 import type { Answer, AnswerSink } from "../../../src/dispatch/answer.ts";
 import type { AttemptJob } from "../../../src/dispatch/attempt.ts";
 import type { AttemptResult } from "../../../src/dispatch/relay.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
+import type { Trip } from "../../../src/dispatch/endings.ts";
 import { createRouteRequest } from "../../../src/dispatch/route-request.ts";
 import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
 import { Turns } from "../../../src/dispatch/turns.ts";
@@ -83,7 +85,7 @@ export function setStage(options: StageOptions) {
   });
   const reservations: ReservationEnd[] = [];
   const routeRequest = createRouteRequest({
-    ...{ clock, random, turns, cooldowns, observer },
+    ...{ clock, random, turns, cooldowns, observer, running: new OpenList<Trip>() },
     retry: { maxRetries, delayMs: RETRY_DELAY_MS },
     reserve: () => {
       if (options.quotaError) throw options.quotaError;
