@@ -117,7 +117,8 @@ export const ERRORS = {
   QUEUE_FULL: {
     status: 503,
     type: "overloaded_error",
-    meaning: "Every slot of the workers that could serve this is taken. Retry after `Retry-After`.",
+    meaning:
+      "The queue has no room for it, or is switched off and every slot is taken. Wait as told.",
   },
   SHUTTING_DOWN: {
     status: 503,
@@ -133,7 +134,8 @@ export const ERRORS = {
   DEADLINE_EXCEEDED: {
     status: 504,
     type: "timeout_error",
-    meaning: "Still generating at the deadline. Stream, send `x-timeout-ms`, or raise the timeout.",
+    meaning:
+      "Still waiting for a slot at the deadline, or still generating. Give it more time, or stream.",
   },
   WORKER_FAILED: {
     status: 502,

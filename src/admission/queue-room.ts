@@ -1,5 +1,4 @@
 import { RouterError } from "../errors.ts";
-import type { Account } from "./fair-share.ts";
 
 export interface RoomOptions {
   /** queue.max_requests; 0 = nothing ever waits. */
@@ -11,14 +10,21 @@ export interface RoomOptions {
 }
 
 interface Occupant {
-  readonly account: Account;
-  readonly request: { readonly band: number; readonly bytes: number };
+  readonly user: string;
+  readonly band: number;
+  readonly bytes: number;
+}
+
+interface UserRoom {
+  size: number;
+  bytes: number;
 }
 
 /** How much waits, and how much more may. */
 export class QueueRoom {
   readonly #options: RoomOptions;
   readonly #sizeByBand = [0, 0, 0, 0, 0, 0];
+  readonly #users = new Map<string, UserRoom>();
   size = 0;
   bytes = 0;
 
@@ -31,19 +37,20 @@ export class QueueRoom {
   }
 
   /** Why so many more of this user's would not fit; null = they do. */
-  lack(account: Account, requests: number, bytes: number): string | null {
+  lack(user: string, requests: number, bytes: number): string | null {
     const { maxRequests, maxBytes, userShare } = this.#options;
+    const mine = this.#users.get(user) ?? { size: 0, bytes: 0 };
     if (this.size + requests > maxRequests) {
       return `${this.size} of ${maxRequests} requests wait (queue.max_requests)`;
     }
     if (this.bytes + bytes > maxBytes) return "the bodies of what waits fill queue.max_mb";
-    const share = `the share of ${account.user} (queue.user_share)`;
-    if (account.waiting + requests > Math.max(1, Math.floor(maxRequests * userShare))) {
-      return `${account.waiting} requests wait, ${share}`;
+    const share = `the share of ${user} (queue.user_share)`;
+    if (mine.size + requests > Math.max(1, Math.floor(maxRequests * userShare))) {
+      return `${mine.size} requests wait, ${share}`;
     }
     // One request alone may be larger than the share: it would wait for room for ever.
-    const isAlone = account.waiting + requests === 1;
-    const isTooMuch = !isAlone && account.waitingBytes + bytes > maxBytes * userShare;
+    const isAlone = mine.size + requests === 1;
+    const isTooMuch = !isAlone && mine.bytes + bytes > maxBytes * userShare;
     return isTooMuch ? `the bodies of what waits fill ${share}` : null;
   }
 
@@ -55,12 +62,15 @@ export class QueueRoom {
     this.#count(occupant, -1);
   }
 
-  #count({ account, request }: Occupant, sign: 1 | -1): void {
+  #count({ user, band, bytes }: Occupant, sign: 1 | -1): void {
     this.size += sign;
-    this.bytes += sign * request.bytes;
-    this.#sizeByBand[request.band] = this.sizeOfBand(request.band) + sign;
-    account.waiting += sign;
-    account.waitingBytes += sign * request.bytes;
+    this.bytes += sign * bytes;
+    this.#sizeByBand[band] = this.sizeOfBand(band) + sign;
+    const mine = this.#users.get(user) ?? { size: 0, bytes: 0 };
+    mine.size += sign;
+    mine.bytes += sign * bytes;
+    if (mine.size === 0) this.#users.delete(user);
+    else this.#users.set(user, mine);
   }
 }
 

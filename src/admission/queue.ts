@@ -1,8 +1,10 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Account, FairShare } from "./fair-share.ts";
+import { nextTurn } from "./next-turn.ts";
 import { Parked } from "./parked.ts";
+import { Place, type PlaceKeeper, type WaitEnd, type Waiter, type WaitRequest } from "./place.ts";
 import { queueFullError, QueueRoom, type RoomOptions } from "./queue-room.ts";
-import { firstOf, HIGHEST_LEVEL, WaitingClass, type Waiting } from "./waiting-class.ts";
+import { WaitingClass } from "./waiting-class.ts";
 
 export interface QueueOptions extends RoomOptions {
   readonly clock: Clock;
@@ -15,54 +17,10 @@ export interface QueueOptions extends RoomOptions {
   readonly placementsOf: (user: string) => Iterable<number>;
 }
 
-/**
- * placed: it has its slot, and leaves. no_slot: nobody can take it now, nor any other of its class.
- * user_limit: only its user's gpu_limit is in the way. never: waiting cannot help any more.
- */
-export type Placing = "placed" | "no_slot" | "user_limit" | "never";
-
-/** expired: at its deadline. left: cancelled, or its client has gone. */
-export type WaitEnd = "placed" | "never" | "expired" | "left";
-
-export interface WaitRequest {
-  readonly user: string;
-  /** Requests of one class can be taken by the same workers. */
-  readonly classKey: string;
-  readonly model: string;
-  readonly band: number;
-  readonly bytes: number;
-  readonly acceptedAtMs: number;
-  readonly deadlineAtMs: number;
-  /** A further attempt: it was let in before, so that a full queue cannot refuse it. */
-  readonly isRetry: boolean;
-  /** Its user's gpu_limit alone kept it from a slot just now: it stands in nobody's way. */
-  readonly atUserLimit: boolean;
-  /** Takes a slot if one is free now. Called when its turn has come; must not throw. */
-  readonly place: () => Placing;
-  /** Called exactly once, in the tick of the end. */
-  readonly onEnd: (end: WaitEnd) => void;
-}
-
-/** One who waits. */
-export interface Waiter {
-  /** Cancelled, or nobody waits for the answer any more. After its end it does nothing. */
-  leave(): void;
-  /** 1 = next; null once it has left. */
-  position(): number | null;
-  /** Until its turn comes, at the pace of late; null = not known. */
-  startsInMs(): number | null;
-}
-
-/** A wait is six steps long at most, so that each request rises above all bands before its deadline. */
-const STEPS_OF_A_WAIT = 6;
-
-interface Place extends Waiting {
-  readonly request: WaitRequest;
-  readonly within: WaitingClass;
-  readonly stepMs: number;
-  timer: Timer | null;
-  isOver: boolean;
-}
+/** A user who was away, or asks for little, may have all turns of so long a time before the others. */
+const HEAD_START_MS = 10_000;
+/** Many turns at one moment, as when a worker comes back, say nothing of how many are to come. */
+const HEAD_START_TURNS = 1000;
 
 /**
  * Where requests wait for a slot: strict bands with ageing, fair between users inside a band, first
@@ -73,12 +31,17 @@ export class Queue {
   readonly #classes = new Map<string, WaitingClass>();
   readonly #parked = new Parked();
   readonly #room: QueueRoom;
+  readonly #keeper: PlaceKeeper;
   #sequence = 0;
   #pumping = false;
 
   constructor(options: QueueOptions) {
     this.#options = options;
     this.#room = new QueueRoom(options);
+    this.#keeper = {
+      nowMs: () => options.clock.now(),
+      end: (place, end) => this.#end(place, end),
+    };
   }
 
   /** False: the operator wants no queue, and nothing ever waits. */
@@ -108,45 +71,42 @@ export class Queue {
 
   /** Whether a newcomer may ask for a slot at once: nobody of its class who could take it waits. */
   isOpenFor(classKey: string): boolean {
-    return this.#room.size === 0 || this.#classes.get(classKey)?.first === undefined;
+    return this.#room.size === 0 || (this.#classes.get(classKey)?.highestBand ?? 0) === 0;
   }
 
   /** Throws QUEUE_FULL where so many more of this user's would not fit. */
   checkRoom(user: string, requests: number, bytes: number): void {
-    const lack = this.#room.lack(this.#options.fairShare.of(user), requests, bytes);
+    const lack = this.#room.lack(user, requests, bytes);
     if (lack === null) return;
     const nowMs = this.#options.clock.now();
-    const paces = [...this.#classes.values()].map((within) => within.startsInMs(1, nowMs));
+    const paces = [...this.#classes.values()].map((within) => within.intervalMs(nowMs));
     throw queueFullError(lack, Math.min(...paces.map((pace) => pace ?? Infinity)));
   }
 
   /** Throws QUEUE_FULL. `place` is not called before the next `pump`. */
   wait(request: WaitRequest): Waiter {
-    const { user, classKey, model, bytes, acceptedAtMs, deadlineAtMs } = request;
+    const { user, classKey, model, band, bytes } = request;
     if (!request.isRetry) this.checkRoom(user, 1, bytes);
-    const account = this.#options.fairShare.of(user);
+    const { fairShare, clock } = this.#options;
+    const account = fairShare.of(user, model);
     const within = this.#classes.get(classKey) ?? new WaitingClass(classKey, model);
     this.#classes.set(classKey, within);
-    const stepMs = Math.min(
-      this.#options.ageingMs,
-      (deadlineAtMs - acceptedAtMs) / STEPS_OF_A_WAIT,
-    );
     const sequence = (this.#sequence += 1);
-    const order = { account, acceptedAtMs, sequence, level: 0, heapIndex: -1 };
-    const place: Place = { ...order, request, within, stepMs, timer: null, isOver: false };
-    place.level = this.#levelOf(place);
-    this.#room.enter(place);
-    this.#join(place);
+    const { ageingMs } = this.#options;
+    const queue = this.#keeper;
+    const place = new Place({ request, within, account, sequence, ageingMs, queue });
+    this.#room.enter(request);
+    account.waiting += 1;
+    if (!within.hasLineOf(account, band)) {
+      const intervalMs = within.intervalMs(clock.now());
+      const headTurns = Math.min(HEAD_START_MS / (intervalMs ?? Infinity), HEAD_START_TURNS);
+      fairShare.lift(account, within.leastServedIn(band), headTurns);
+      this.reorder(account);
+    }
+    within.add(place);
     if (request.atUserLimit) this.#parked.park(account, within, this.#options.placementsOf(user));
     this.#watch(place);
-    return {
-      leave: () => this.#end(place, "left"),
-      position: () => (place.isOver ? null : within.positionOf(place)),
-      startsInMs: () => {
-        if (place.isOver) return null;
-        return within.startsInMs(within.positionOf(place), this.#options.clock.now());
-      },
-    };
+    return place;
   }
 
   /** A slot became free on this placement: gives it to whoever is next for that worker's models. */
@@ -182,15 +142,20 @@ export class Queue {
   }
 
   #serve(open: WaitingClass[]): void {
-    for (;;) {
-      const place = firstOf(open) as Place | undefined;
-      if (!place) return;
-      const { within, account, request } = place;
-      const placing = request.place();
+    for (let turn = nextTurn(open); turn; turn = nextTurn(open)) {
+      const { within, waiting, isFair } = turn;
+      const { account } = waiting;
+      const placing = (waiting as Place).request.place();
       if (placing === "no_slot") open.splice(open.indexOf(within), 1);
       else if (placing === "user_limit") {
         this.#parked.park(account, within, this.#options.placementsOf(account.user));
-      } else this.#end(place, placing);
+      } else {
+        if (placing === "placed") {
+          for (const each of open) each.hadFairTurn = isFair;
+          within.departed(waiting, this.#options.clock.now());
+        }
+        this.#end(waiting as Place, placing);
+      }
     }
   }
 
@@ -199,43 +164,19 @@ export class Queue {
     place.isOver = true;
     place.timer?.cancel();
     const { within, request } = place;
-    if (end === "placed") within.departed(this.#options.clock.now());
     within.remove(place);
     if (within.size === 0) this.#classes.delete(within.key);
-    this.#room.leave(place);
+    this.#room.leave(place.request);
+    place.account.waiting -= 1;
     request.onEnd(end);
-  }
-
-  /**
-   * Who is new at a level begins with those who wait there. Else a user that waited long where others
-   * go first, or for workers that are down, would have every slot until all that was made up for.
-   */
-  #join(place: Place): void {
-    const { within, account, level } = place;
-    if (!within.hasLineOf(account, level)) {
-      this.#options.fairShare.lift(account, within.leastServedAt(level));
-      this.reorder(account);
-    }
-    within.add(place);
-  }
-
-  #levelOf({ request, stepMs }: Place): number {
-    const waitedMs = this.#options.clock.now() - request.acceptedAtMs;
-    return Math.min(HIGHEST_LEVEL, request.band + Math.floor(waitedMs / stepMs));
   }
 
   /** Until it rises, or its time is over. */
   #watch(place: Place): void {
-    const { request, stepMs, level } = place;
-    const { acceptedAtMs, deadlineAtMs, band } = request;
-    const risesAtMs =
-      level === HIGHEST_LEVEL ? Infinity : acceptedAtMs + (level - band + 1) * stepMs;
-    const atMs = Math.min(risesAtMs, deadlineAtMs);
-    place.timer = this.#options.wheel.at(atMs, () => {
-      if (this.#options.clock.now() >= deadlineAtMs) return this.#end(place, "expired");
-      place.within.remove(place);
-      place.level = this.#levelOf(place);
-      this.#join(place);
+    const { clock, wheel } = this.#options;
+    place.timer = wheel.at(place.changesAtMs, () => {
+      if (clock.now() >= place.request.deadlineAtMs) return this.#end(place, "expired");
+      place.within.rise(place, place.levelNow());
       this.#watch(place);
     });
   }

@@ -1,184 +1,210 @@
+import { Departures } from "./departures.ts";
 import type { Account } from "./fair-share.ts";
 import { Heap, type Heaped } from "./heap.ts";
+import { OrderedList, type Linked } from "./ordered-list.ts";
 
-const LOWEST_LEVEL = 1;
-export const HIGHEST_LEVEL = 5;
+const LOWEST_BAND = 1;
+export const HIGHEST_BAND = 5;
 
 /** What the order of waiting needs to know of a request. */
-export interface Waiting extends Heaped {
+export interface Waiting extends Linked<Waiting> {
   readonly account: Account;
   readonly acceptedAtMs: number;
   /** Of two that were accepted at the same time, the lower goes first. */
   readonly sequence: number;
-  /** Its band, and one more for each step that it has waited; 5 at most. */
+  readonly band: number;
+  /** The band to which it has risen: its own, and one more for each step that it has waited; 5 at most. */
   level: number;
 }
 
-/** The requests of one user at one level, first come first served. */
+/** The requests of one user in one band, first come first served. */
 export class UserLine implements Heaped {
   heapIndex = -1;
   readonly account: Account;
   readonly within: WaitingClass;
-  readonly waiting = new Heap<Waiting>(cameBefore);
-  readonly #served: Heap<UserLine>;
+  readonly waiting = new OrderedList<Waiting>(cameBefore);
+  readonly departures = new Departures();
+  readonly #band: Band;
+  /** As the band counts it; 0 = not at all. */
+  #level = 0;
 
-  constructor(account: Account, within: WaitingClass, served: Heap<UserLine>) {
+  constructor(account: Account, within: WaitingClass, band: Band) {
     this.account = account;
     this.within = within;
-    this.#served = served;
+    this.#band = band;
   }
 
-  /** Takes its place among the lines of its level, or a new one after its order has changed. */
+  /** Takes its place among the lines of its band, or a new one after its order has changed. */
   show(): void {
     if (this.account.parkedIn.has(this.within)) return;
-    if (this.heapIndex === -1) this.#served.add(this);
-    else this.#served.moved(this);
+    this.#countAs(this.waiting.first?.level ?? 0);
+    if (this.heapIndex === -1) this.#band.served.add(this);
+    else this.#band.served.moved(this);
   }
 
   /** Is passed over until it is shown again. */
   hide(): void {
-    this.#served.remove(this);
+    this.#countAs(0);
+    this.#band.served.remove(this);
+  }
+
+  #countAs(level: number): void {
+    const { linesAtLevel } = this.#band;
+    linesAtLevel[this.#level]! -= 1;
+    linesAtLevel[level]! += 1;
+    this.#level = level;
   }
 }
 
-interface Level {
+interface Band {
   /** Of users that may be served: not of those that are parked. */
   readonly served: Heap<UserLine>;
   readonly lines: Map<string, UserLine>;
+  /** How many of `served` have a first request that has risen to this level. */
+  readonly linesAtLevel: number[];
   size: number;
 }
 
-function createLevel(): Level {
-  return { served: new Heap(isServedBefore), lines: new Map(), size: 0 };
+function createBand(): Band {
+  const linesAtLevel = Array.from({ length: HIGHEST_BAND + 1 }, () => 0);
+  return { served: new Heap(isServedBefore), lines: new Map(), linesAtLevel, size: 0 };
 }
 
 /** Requests that the same workers can take, in the order in which they will be served. */
 export class WaitingClass {
   readonly key: string;
   readonly model: string;
-  readonly #levels: readonly Level[];
+  /** Its last turn was given by fairness alone: the next one is the highest band's. */
+  hadFairTurn = false;
+  readonly #bands: readonly Band[] = Array.from({ length: HIGHEST_BAND + 1 }, createBand);
   readonly #departures = new Departures();
   size = 0;
 
   constructor(key: string, model: string) {
     this.key = key;
     this.model = model;
-    this.#levels = Array.from({ length: HIGHEST_LEVEL + 1 }, createLevel);
   }
 
   add(waiting: Waiting): void {
     const { account } = waiting;
-    const level = this.#level(waiting.level);
-    let line = level.lines.get(account.user);
+    const band = this.#band(waiting.band);
+    let line = band.lines.get(account.user);
     if (!line) {
-      line = new UserLine(account, this, level.served);
-      level.lines.set(account.user, line);
+      line = new UserLine(account, this, band);
+      band.lines.set(account.user, line);
       account.lines.push(line);
     }
     line.waiting.add(waiting);
-    level.size += 1;
+    band.size += 1;
     this.size += 1;
     line.show();
   }
 
   remove(waiting: Waiting): void {
     const { account } = waiting;
-    const level = this.#level(waiting.level);
-    const line = level.lines.get(account.user);
+    const band = this.#band(waiting.band);
+    const line = band.lines.get(account.user);
     if (!line) return;
     line.waiting.remove(waiting);
-    level.size -= 1;
+    band.size -= 1;
     this.size -= 1;
     if (line.waiting.size > 0) return line.show();
     line.hide();
-    level.lines.delete(account.user);
+    band.lines.delete(account.user);
     account.lines.splice(account.lines.indexOf(line), 1);
   }
 
-  /** Who is next; undefined where nobody waits, or only users that are parked. */
-  get first(): Waiting | undefined {
-    return this.#firstLine?.waiting.first;
+  /** It has waited for a further step. */
+  rise(waiting: Waiting, level: number): void {
+    waiting.level = level;
+    this.#band(waiting.band).lines.get(waiting.account.user)?.show();
   }
 
-  get #firstLine(): UserLine | undefined {
-    for (let level = HIGHEST_LEVEL; level >= LOWEST_LEVEL; level--) {
-      const line = this.#level(level).served.first;
-      if (line) return line;
+  /** Of those who wait and may be served: not of users that are parked. 0 = nobody may. */
+  get highestBand(): number {
+    for (let band = HIGHEST_BAND; band >= LOWEST_BAND; band--) {
+      if (this.#band(band).served.size > 0) return band;
     }
-    return undefined;
+    return 0;
   }
 
-  hasLineOf({ user }: Account, level: number): boolean {
-    return this.#level(level).lines.has(user);
+  /** The lowest band of which somebody has risen to this level, and whose turn it may be; else `level`. */
+  lowestBandRisenTo(level: number): number {
+    if (this.hadFairTurn) return level;
+    for (let band = LOWEST_BAND; band < level; band++) {
+      const { linesAtLevel } = this.#band(band);
+      for (let risen = level; risen <= HIGHEST_BAND; risen++) if (linesAtLevel[risen]) return band;
+    }
+    return level;
   }
 
-  /** The least that anybody was served who waits at this level; null = nobody does. */
-  leastServedAt(level: number): number | null {
-    return this.#level(level).served.first?.account.served ?? null;
+  /** Who is next in a band; null where nobody waits, or only users that are parked. */
+  firstIn(band: number): Waiting | null {
+    return this.#band(band).served.first?.waiting.first ?? null;
+  }
+
+  hasLineOf({ user }: Account, band: number): boolean {
+    return this.#band(band).lines.has(user);
+  }
+
+  /** Who was served least of those who wait in this band; null = nobody does. */
+  leastServedIn(band: number): Account | null {
+    return this.#band(band).served.first?.account ?? null;
   }
 
   /** One left because its turn had come. */
-  departed(nowMs: number): void {
+  departed({ band, account }: Waiting, nowMs: number): void {
     this.#departures.note(nowMs);
+    this.#band(band).lines.get(account.user)?.departures.note(nowMs);
   }
 
-  /** 1 = next. What rises meanwhile, or costs more than others, may still change it. */
+  /** 1 = next. Who rises, or costs more than others, may still change it. */
   positionOf(waiting: Waiting): number {
-    const own = this.#level(waiting.level);
+    const own = this.#band(waiting.band);
     const line = own.lines.get(waiting.account.user);
-    let ahead = this.#levels.reduce(
-      (sum, level, at) => (at > waiting.level ? sum + level.size : sum),
-      0,
-    );
-    let before = 0;
-    for (const other of line?.waiting ?? []) if (cameBefore(other, waiting)) before += 1;
+    const before = countBefore(line, waiting);
+    let ahead = before;
+    for (let band = waiting.band + 1; band <= HIGHEST_BAND; band++) ahead += this.#band(band).size;
     for (const other of own.lines.values()) {
-      if (other === line) ahead += before;
-      else {
-        const goesFirst = line !== undefined && isServedBefore(other, line);
-        ahead += Math.min(other.waiting.size, before + (goesFirst ? 1 : 0));
-      }
+      if (other === line) continue;
+      const goesFirst = line !== undefined && isServedBefore(other, line);
+      ahead += Math.min(other.waiting.size, before + (goesFirst ? 1 : 0));
     }
     return ahead + 1;
   }
 
-  /** Until the turn of the one at this position comes, at the pace of late; null = not known yet. */
-  startsInMs(position: number, nowMs: number): number | null {
-    const intervalMs = this.#departures.meanIntervalMs(nowMs);
-    return intervalMs === null ? null : position * intervalMs;
+  /**
+   * Until its turn comes, at the pace of late; null = not known yet. A user's own pace says more: it
+   * knows of those who will come and be served first.
+   */
+  startsInMs(waiting: Waiting, nowMs: number): number | null {
+    const line = this.#band(waiting.band).lines.get(waiting.account.user);
+    const ownMs = line?.departures.meanIntervalMs(nowMs) ?? null;
+    if (ownMs !== null) return (countBefore(line, waiting) + 1) * ownMs;
+    const intervalMs = this.intervalMs(nowMs);
+    return intervalMs === null ? null : this.positionOf(waiting) * intervalMs;
   }
 
-  #level(level: number): Level {
-    const found = this.#levels[level];
-    if (!found) throw new Error(`there is no level ${level}`);
+  /** Between two turns, at the pace of late; null = not known yet. */
+  intervalMs(nowMs: number): number | null {
+    return this.#departures.meanIntervalMs(nowMs);
+  }
+
+  #band(band: number): Band {
+    const found = this.#bands[band];
+    if (!found) throw new Error(`there is no band ${band}`);
     return found;
   }
 }
 
-/** How fast a class is served: the times of its latest turns. */
-class Departures {
-  readonly #timesMs: number[] = [];
-  #next = 0;
-
-  note(nowMs: number): void {
-    this.#timesMs[this.#next] = nowMs;
-    this.#next = (this.#next + 1) % DEPARTURES_KEPT;
-  }
-
-  /** The time since the last one counts too, or a class that stands still would look fast. */
-  meanIntervalMs(nowMs: number): number | null {
-    const count = this.#timesMs.length;
-    if (count < 2) return null;
-    const oldestMs = count < DEPARTURES_KEPT ? this.#timesMs[0]! : this.#timesMs[this.#next]!;
-    const newestMs = this.#timesMs.at(this.#next - 1)!;
-    const intervalMs = (newestMs - oldestMs) / (count - 1);
-    return Math.max(intervalMs, (nowMs - oldestMs) / count);
-  }
+function countBefore(line: UserLine | undefined, waiting: Waiting): number {
+  let before = 0;
+  for (let at = line?.waiting.first; at && at !== waiting; at = at.next) before += 1;
+  return before;
 }
 
-const DEPARTURES_KEPT = 64;
-
-function cameBefore(a: Waiting, b: Waiting): boolean {
+/** First come first served. */
+export function cameBefore(a: Waiting, b: Waiting): boolean {
   if (a.acceptedAtMs !== b.acceptedAtMs) return a.acceptedAtMs < b.acceptedAtMs;
   return a.sequence < b.sequence;
 }
@@ -188,21 +214,5 @@ function isServedBefore(a: UserLine, b: UserLine): boolean {
   if (a.account.served !== b.account.served) return a.account.served < b.account.served;
   const first = a.waiting.first;
   const other = b.waiting.first;
-  return first !== undefined && other !== undefined && cameBefore(first, other);
-}
-
-/** Who is next among all classes: the highest level first, then the user who was served least. */
-export function firstOf(classes: readonly WaitingClass[]): Waiting | undefined {
-  let first: Waiting | undefined;
-  for (const within of classes) {
-    const candidate = within.first;
-    if (candidate && (!first || goesBefore(candidate, first))) first = candidate;
-  }
-  return first;
-}
-
-function goesBefore(a: Waiting, b: Waiting): boolean {
-  if (a.level !== b.level) return a.level > b.level;
-  if (a.account.served !== b.account.served) return a.account.served < b.account.served;
-  return cameBefore(a, b);
+  return first !== null && other !== null && cameBefore(first, other);
 }

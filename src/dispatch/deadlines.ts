@@ -7,10 +7,27 @@ import type { Clock, Timer } from "../clock.ts";
  */
 export const TICK_MS = 100;
 
-interface Entry extends Listed {
+/** A class, and no closure to cancel it by: there is one for every request. */
+class Entry implements Listed, Timer {
+  listIndex = 0;
   readonly tick: number;
   readonly run: () => void;
+  readonly #ticks: Ticks;
+
+  constructor(tick: number, run: () => void, ticks: Ticks) {
+    this.tick = tick;
+    this.run = run;
+    this.#ticks = ticks;
+  }
+
+  cancel(): void {
+    const entries = this.#ticks.get(this.tick);
+    if (!entries?.remove(this)) return;
+    if (entries.size === 0) this.#ticks.delete(this.tick);
+  }
 }
+
+type Ticks = Map<number, OpenList<Entry>>;
 
 export class Deadlines {
   readonly #clock: Clock;
@@ -30,11 +47,11 @@ export class Deadlines {
       this.#armTicker();
     }
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#done + 1);
-    const entry = { tick, run, listIndex: 0 };
+    const entry = new Entry(tick, run, this.#ticks);
     let entries = this.#ticks.get(tick);
     if (!entries) this.#ticks.set(tick, (entries = new OpenList()));
     entries.add(entry);
-    return { cancel: () => this.#remove(entry) };
+    return entry;
   }
 
   close(): void {
@@ -68,11 +85,5 @@ export class Deadlines {
     if (!due) return;
     for (const entry of due) if (due.remove(entry)) entry.run();
     this.#ticks.delete(tick);
-  }
-
-  #remove(entry: Entry): void {
-    const entries = this.#ticks.get(entry.tick);
-    if (!entries?.remove(entry)) return;
-    if (entries.size === 0) this.#ticks.delete(entry.tick);
   }
 }

@@ -1,4 +1,5 @@
 import type { Listed } from "../admission/open-list.ts";
+import type { Reservation } from "../admission/quotas.ts";
 import { RouterError } from "../errors.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import { attemptsFailedError, deadlineError, placementError, type ReleaseHow } from "./give-up.ts";
@@ -12,6 +13,8 @@ export interface Trip extends Listed {
   readonly sink: AnswerSink;
   readonly judge: Judge;
   readonly attempts: AttemptRecord[];
+  /** null = not taken yet, or ended. */
+  reservation: Reservation | null;
   /** In the queue, before all attempts together. */
   queueMs: number;
 }
@@ -22,6 +25,7 @@ const COMMITTED_STATUS = 200;
 
 /** The last attempt's own end is the client's: its answer, its error, or nobody there to hear it. */
 export function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): RouteEnd {
+  settle(trip);
   const { request, sink } = trip;
   const { outcome, result } = record;
   switch (outcome.kind) {
@@ -46,6 +50,7 @@ export function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): Rou
 
 /** Nobody waits for the answer, unless it is the router that goes. */
 export function gone(trip: Trip): RouteEnd {
+  settle(trip);
   const { request, sink } = trip;
   if (request.abandonment.reason !== "shutdown") return endOf(trip, CLIENT_CLOSED_REQUEST, null);
   const error = new RouterError("SHUTTING_DOWN", "the router stopped while this was running");
@@ -54,6 +59,7 @@ export function gone(trip: Trip): RouteEnd {
 
 /** No further attempt: what the last one brought, or why there is none. */
 export function giveUp(trip: Trip, why: RouterError | null): RouteEnd {
+  settle(trip);
   const answer = trip.attempts.at(-1)?.result.answer;
   const tags = lastTags(trip);
   if (tags && answer?.status === 404) {
@@ -64,8 +70,27 @@ export function giveUp(trip: Trip, why: RouterError | null): RouteEnd {
 }
 
 export function refuse(trip: Trip, error: RouterError): RouteEnd {
+  settle(trip);
   trip.sink.refuse(error, lastTags(trip));
   return endOf(trip, error.status, error);
+}
+
+/** Before the client is told anything, since every answer tells what its user has left. Twice is once. */
+export function settle(trip: Trip): void {
+  const { reservation } = trip;
+  trip.reservation = null;
+  reservation?.end({ sent: trip.attempts.some(wasSent), tokens: tokensOf(trip) });
+}
+
+function wasSent({ result }: AttemptRecord): boolean {
+  return result.sent;
+}
+
+/** As the worker of the last attempt reported them; null = it did not. */
+function tokensOf({ attempts }: Trip): number | null {
+  const usage = attempts.at(-1)?.result.usage;
+  if (!usage || (usage.promptTokens === null && usage.completionTokens === null)) return null;
+  return (usage.promptTokens ?? 0) + (usage.completionTokens ?? 0);
 }
 
 /** A placement has no answer: only that it is over, and whether it went well. */

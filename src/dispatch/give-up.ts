@@ -44,8 +44,10 @@ export function failureOf(outcome: AttemptOutcome): string {
 }
 
 export function deadlineError(request: RoutedRequest): RouterError {
+  const isJob = request.timeoutMs !== null;
+  const cure = isJob ? "send a longer timeout" : "stream, send x-timeout-ms";
   const message =
-    `still generating after ${secondsToRun(request)} s: stream, send x-timeout-ms, ` +
+    `still generating after ${secondsToRun(request)} s: ${cure}, ` +
     `or raise request_router.request_timeout`;
   return new RouterError("DEADLINE_EXCEEDED", message);
 }

@@ -52,6 +52,8 @@ export class Placements {
 function resultOf(outcome: AttemptOutcome, tokens: number | null): AttemptResult {
   return {
     outcome,
+    // The caller was told of its place, and may have used it.
+    sent: true,
     answer: null,
     firstByteAtMs: null,
     usage: { promptTokens: null, completionTokens: tokens },

@@ -11,6 +11,8 @@ import { countEvents, readUsage, type TokenUsage } from "./usage.ts";
 /** How one try ended, with what it brought. */
 export interface AttemptResult {
   readonly outcome: AttemptOutcome;
+  /** False: it ended before a connection stood, and the worker saw nothing of it. */
+  readonly sent: boolean;
   /** Present when a whole answer arrived that was not streamed through. */
   readonly answer: Answer | null;
   /** Monotonic time of the first body byte; null = none came. */
@@ -125,10 +127,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     }
     const body = Buffer.concat(this.#chunks, this.#bytes);
     if (this.#status < 300 && !looksWhole(body)) return this.#refuse("answered with broken JSON");
-    const { contentType, retryAfterMs } = {
-      contentType: this.#contentType,
-      retryAfterMs: this.#retryAfterMs,
-    };
+    const contentType = this.#contentType;
+    const retryAfterMs = this.#retryAfterMs;
     const answer = { status: this.#status, contentType, body, retryAfterMs };
     this.#end({ kind: "answered", status: this.#status }, answer);
   }
@@ -204,6 +204,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (unfinished) this.#controller?.abort(new Error(`attempt over: ${outcome.kind}`));
     this.#options.onEnd({
       outcome,
+      sent: this.#controller !== null,
       answer,
       firstByteAtMs: this.#firstByteAtMs,
       usage: this.#usage(answer),

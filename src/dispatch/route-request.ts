@@ -13,7 +13,7 @@ import { retryDelayMs, type RetryPolicy } from "../failures/retry.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
-import { deliver, giveUp, gone, refuse, type Trip } from "./endings.ts";
+import { deliver, giveUp, gone, refuse, settle, type Trip } from "./endings.ts";
 import { Judge } from "./judge.ts";
 import { pause } from "./pause.ts";
 import type { AttemptResult } from "./relay.ts";
@@ -69,12 +69,20 @@ export type RouteRequest = (request: RoutedRequest, sink: AnswerSink) => Promise
 export function createRouteRequest(deps: RouteDeps): RouteRequest {
   return async (request, sink) => {
     const judge = new Judge(deps, request);
-    const trip: Trip = { request, sink, judge, attempts: [], queueMs: 0, listIndex: 0 };
+    const { reservation } = request;
+    const trip: Trip = {
+      request,
+      sink,
+      judge,
+      reservation,
+      attempts: [],
+      queueMs: 0,
+      listIndex: 0,
+    };
     deps.running.add(trip);
-    let reservation = request.reservation;
     try {
       const reserved = reservation ?? deps.reserve(request);
-      reservation = reserved instanceof Promise ? await reserved : reserved;
+      trip.reservation = reserved instanceof Promise ? await reserved : reserved;
       if (request.abandonment.reason) return gone(trip);
       return await makeTrip(deps, trip);
     } catch (error) {
@@ -84,7 +92,7 @@ export function createRouteRequest(deps: RouteDeps): RouteRequest {
     } finally {
       deps.running.remove(trip);
       judge.requestEnded();
-      reservation?.end({ sent: trip.attempts.some(wasSent), tokens: tokensOf(trip) });
+      settle(trip);
     }
   };
 }
@@ -93,11 +101,12 @@ async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
   const { request, attempts } = trip;
   for (;;) {
     const tried = attempts.map(({ worker }) => worker.index);
+    const askedAtMs = deps.clock.now();
     const taken = deps.turns.take(request, tried);
     const turn = taken instanceof Promise ? await taken : taken;
+    trip.queueMs += Math.round(deps.clock.now() - askedAtMs);
     if (turn.kind === "gone") return gone(trip);
     if (turn.kind === "refused") return giveUp(trip, turn.error);
-    trip.queueMs += Math.round(turn.waitedMs);
     const tags = { worker: turn.worker, attempts: attempts.length + 1, queueMs: trip.queueMs };
     const record = await tryOnce(deps, trip, { turn, tags });
     attempts.push(record);
@@ -123,7 +132,7 @@ async function tryOnce(
   try {
     const result = await deps.attempt({ worker, request, sink, tags });
     const { outcome } = result;
-    usage = chargedUsage(result);
+    usage = chargedUsage(result, request);
     const concurrency = (runningAtStart + turns.runningOn(worker)) / 2;
     const record = { worker, outcome, result, startedAtMs, endedAtMs: clock.now(), concurrency };
     turn.release(usage);
@@ -155,20 +164,16 @@ function waitToRetry(
   return pause(deps.clock, request, delayMs);
 }
 
-/** What failed served nobody; of what was cut short nobody knows the cost. */
-function chargedUsage({ outcome, usage }: AttemptResult): TokenUsage {
+/**
+ * What failed served nobody; of what was cut short nobody knows the cost, nor of a placement: its
+ * caller's word must not move what everybody's turn is reckoned by.
+ */
+function chargedUsage(
+  { outcome, usage }: AttemptResult,
+  { isPlacement }: RoutedRequest,
+): TokenUsage | null {
+  if (isPlacement) return null;
   const isFailure =
     outcome.kind === "unreachable" || outcome.kind === "unusable" || outcome.kind === "broken";
   return isFailure ? { promptTokens: 0, completionTokens: 0 } : usage;
-}
-
-function wasSent({ outcome }: AttemptRecord): boolean {
-  return outcome.kind !== "unreachable";
-}
-
-/** As the worker of the last attempt reported them; null = it did not. */
-function tokensOf({ attempts }: Trip): number | null {
-  const usage = attempts.at(-1)?.result.usage;
-  if (!usage || (usage.promptTokens === null && usage.completionTokens === null)) return null;
-  return (usage.promptTokens ?? 0) + (usage.completionTokens ?? 0);
 }

@@ -1,6 +1,7 @@
 import type { FairShare } from "../admission/fair-share.ts";
 import type { Lease, Leases } from "../admission/leases.ts";
-import type { Placing, Queue, WaitEnd, Waiter } from "../admission/queue.ts";
+import type { Placing, WaitEnd, Waiter } from "../admission/place.ts";
+import type { Queue } from "../admission/queue.ts";
 import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
@@ -10,6 +11,7 @@ import { allocatedBytes } from "../routing/filters/memory.ts";
 import { expiredError, impossibleError, nobodyError } from "../routing/nobody.ts";
 import type { Random } from "../routing/random.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
+import { classKeyOf } from "./class-key.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 import type { TokenUsage } from "./usage.ts";
 
@@ -42,7 +44,6 @@ export interface Turn {
   readonly worker: Worker;
   /** What `cooldowns.began` returned. */
   readonly wasProbe: boolean;
-  readonly waitedMs: number;
   /** In the tick of the attempt's end; twice does nothing. null = nobody knows what it cost. */
   release(usage: TokenUsage | null): void;
 }
@@ -56,8 +57,6 @@ interface Asking {
   readonly tried: readonly number[];
   readonly sinceMs: number;
 }
-
-const GIB = 1024 ** 3;
 
 /** Gives each attempt its slot: at once where one is free, else when the queue says so. */
 export class Turns {
@@ -76,7 +75,7 @@ export class Turns {
     if (queue.size > 0 && !queue.isOpenFor(classKeyOf(request))) return this.#wait(asking, false);
     const { question, choice } = this.#ask(asking);
     this.#deps.observer.onDecision(request, question, choice);
-    if (choice.worker !== null) return this.#lease(asking, choice.worker, 0);
+    if (choice.worker !== null) return this.#lease(asking, choice.worker);
     const refusal = this.#whyNotWait(question);
     return refusal ?? this.#wait(asking, this.#onlyLimited(question));
   }
@@ -152,7 +151,7 @@ export class Turns {
       if (choice.worker === null) return this.#whyNot(question);
       this.#waiting.delete(request);
       observer.onDecision(request, question, choice);
-      turn = this.#lease(asking, choice.worker, this.#deps.clock.now() - asking.sinceMs);
+      turn = this.#lease(asking, choice.worker);
       return "placed";
     };
     const onEnd = (end: WaitEnd): void => {
@@ -200,7 +199,7 @@ export class Turns {
     return { kind: "refused", error };
   }
 
-  #lease({ request, tried }: Asking, worker: Worker, waitedMs: number): Turn {
+  #lease({ request, tried }: Asking, worker: Worker): Turn {
     const { clock, leases, cooldowns, strategy, fairShare, queue } = this.#deps;
     if (request.timeoutMs !== null && tried.length === 0) {
       request.deadlineAtMs = clock.now() + request.timeoutMs;
@@ -211,7 +210,7 @@ export class Turns {
       memoryBytes: allocatedBytes(worker, request),
     });
     strategy.picker.picked?.(worker);
-    const account = fairShare.of(request.user);
+    const account = fairShare.of(request.user, request.model);
     const charged = fairShare.charge(account);
     queue.reorder(account);
     return {
@@ -219,7 +218,6 @@ export class Turns {
       worker,
       // A placement shows nothing of the worker, and may last for days: it cannot be the one probe.
       wasProbe: !request.isPlacement && cooldowns.began(worker.index),
-      waitedMs,
       release(usage) {
         if (!lease.release()) return;
         fairShare.settle(account, charged, usage);
@@ -227,10 +225,4 @@ export class Turns {
       },
     };
   }
-}
-
-/** Requests of one class can be taken by the same workers; needs of memory only roughly the same. */
-function classKeyOf({ path, type, model, memoryBytes, computeUnits }: RoutedRequest): string {
-  const gib = memoryBytes === null ? "" : Math.ceil(memoryBytes / GIB);
-  return `${path} ${type} ${gib} ${computeUnits ?? ""} ${model}`;
 }

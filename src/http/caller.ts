@@ -36,6 +36,20 @@ export function effectiveUser(
   return checkUserId(named, param);
 }
 
+/** Whose a submission is: as its user_id says, or x-user-id, which all other calls know. */
+export function submittingUser(
+  request: FastifyRequest,
+  { user_id: named }: { readonly user_id?: string | undefined },
+): string {
+  const header = oneOf(request.headers["x-user-id"]);
+  if (named === undefined) return effectiveUser(identityOf(request), header, "x-user-id");
+  if (header !== undefined && header !== named) {
+    const message = "user_id and x-user-id name different users: send one of them";
+    throw new RouterError("INVALID_REQUEST", message, { param: "user_id" });
+  }
+  return effectiveUser(identityOf(request), named, "user_id");
+}
+
 /** Returns it. Throws INVALID_REQUEST. */
 export function checkUserId(named: string, param: string): string {
   if (USER_ID.test(named)) return named;

@@ -122,12 +122,13 @@ export function viewSubmission(job: Job, outlook: JobOutlook) {
 /** When it starts and ends, by the wall clock: as it was, or else as it is estimated. */
 export function foresee(job: Job, { clock, expected, place }: JobOutlook) {
   const waiting = job.isOver ? null : place(job.request);
-  const startsAtMs = job.startedAtWallMs ?? sum(clock.wallMs(), waiting?.startsInMs ?? null);
+  const nowMs = clock.wallMs();
+  const startsAtMs = job.startedAtWallMs ?? sum(nowMs, waiting?.startsInMs ?? null);
   const endsInTime = sum(startsAtMs, expectedMs(job, expected));
   const running = job.state === "processing" ? 0 : null;
   return {
     startsAtMs,
-    endsAtMs: job.finishedAtWallMs ?? endsInTime,
+    endsAtMs: job.finishedAtWallMs ?? unlessPast(endsInTime, nowMs),
     position: waiting?.position ?? running,
   };
 }
@@ -191,6 +192,11 @@ function expectedMs(job: Job, expected: JobOutlook["expected"]): number | null {
   return job.expectedDurationMs ?? (isPlacement ? null : expected.ofModel(model));
 }
 
+/** Of a job that takes longer than expected nobody knows when it will end. */
+function unlessPast(ms: number | null, nowMs: number): number | null {
+  return ms !== null && ms >= nowMs ? ms : null;
+}
+
 /** null where either is unknown. */
 function sum(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
@@ -227,7 +233,10 @@ function gpuIdOf(worker: Worker): string {
   return worker.gpuIds[0] ?? worker.id;
 }
 
-/** null stays null. */
+/** The last moment that a Date can say. */
+const LAST_WALL_MS = 8.64e15;
+
+/** null stays null, and so is what no date can say: a caller may expect a job to take for ever. */
 export function iso(wallMs: number | null): string | null {
-  return wallMs === null ? null : new Date(wallMs).toISOString();
+  return wallMs === null || wallMs > LAST_WALL_MS ? null : new Date(wallMs).toISOString();
 }

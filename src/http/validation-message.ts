@@ -14,8 +14,22 @@ export function explainInvalid({ validation, validationContext }: InvalidInput):
   if (!issue) return new RouterError("INVALID_REQUEST", `the ${whole} is not valid`);
   const path = issue.instancePath.split("/").filter((part) => part !== "");
   if (issue.keyword === "unrecognized_keys") return unknownFields(issue, path);
+  if (isMissingBody(issue, path, whole)) {
+    const message = "the body is missing: send a JSON object with `Content-Type: application/json`";
+    return new RouterError("INVALID_REQUEST", message, { param: "body" });
+  }
   const param = path.length === 0 ? whole : nameOf(path);
   return new RouterError("INVALID_REQUEST", `${param} ${complaint(issue)}`, { param });
+}
+
+/** Fastify shows a body that was never sent as null. */
+function isMissingBody(
+  { keyword, message }: FastifySchemaValidationError,
+  path: readonly string[],
+  whole: string,
+): boolean {
+  const isNull = keyword === "invalid_type" && message?.endsWith("received null") === true;
+  return isNull && path.length === 0 && whole === "body";
 }
 
 /** As in JavaScript: requests[3].priority. */

@@ -39,6 +39,8 @@ interface Entry {
 export class JobStore {
   readonly #options: JobStoreOptions;
   readonly #byKey = new Map<string, Entry>();
+  /** Nearly always one: ids are only unique within a user. */
+  readonly #byId = new Map<string, readonly Job[]>();
   readonly #everyone = new NewestFirst<Entry>();
   readonly #byUser = new Map<string, NewestFirst<Entry>>();
   /** In order of their end. */
@@ -64,6 +66,7 @@ export class JobStore {
     }
     const entry = { sequence: ++this.#lastSequence, job };
     this.#byKey.set(key, entry);
+    this.#byId.set(job.id, [...this.findOfAnyone(job.id), job]);
     this.#everyone.add(entry);
     let own = this.#byUser.get(job.owner);
     if (!own) this.#byUser.set(job.owner, (own = new NewestFirst()));
@@ -89,10 +92,10 @@ export class JobStore {
     return this.find(job.owner, job.id) === job;
   }
 
-  /** For roles that may read every job: ids are only unique within a user. */
-  findOfAnyone(id: string): Job[] {
+  /** For roles that may read every job. */
+  findOfAnyone(id: string): readonly Job[] {
     this.#dropExpired();
-    return [...this.#byKey.values()].map(({ job }) => job).filter((job) => job.id === id);
+    return this.#byId.get(id) ?? [];
   }
 
   /** No job comes on two pages, and none that is kept all the while is left out. */
@@ -114,9 +117,16 @@ export class JobStore {
     if (entry?.job !== job) return;
     this.#byKey.delete(key);
     this.#everyone.remove(entry);
+    this.#forgetId(job);
     const own = this.#byUser.get(job.owner);
     own?.remove(entry);
     if (own?.size === 0) this.#byUser.delete(job.owner);
+  }
+
+  #forgetId(gone: Job): void {
+    const left = this.#byId.get(gone.id)?.filter((job) => job !== gone) ?? [];
+    if (left.length > 0) this.#byId.set(gone.id, left);
+    else this.#byId.delete(gone.id);
   }
 
   #keepFinished(job: Job): void {

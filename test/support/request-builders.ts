@@ -33,6 +33,7 @@ export function attemptRecord(changes: Partial<AttemptRecord> = {}): AttemptReco
     result: {
       outcome: { kind: "answered", status: 200 },
       answer: null,
+      sent: true,
       firstByteAtMs: null,
       usage: { promptTokens: 10, completionTokens: 100 },
       heldUpByClient: false,

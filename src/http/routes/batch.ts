@@ -3,9 +3,8 @@ import { z } from "zod";
 import { onBatchEnd, submitBatch, type BatchDeps } from "../../requests/batches.ts";
 import type { Submission } from "../../requests/idempotency.ts";
 import type { Job } from "../../requests/job.ts";
-import { identityOf } from "../auth.ts";
 import { batchBodySchema, toBatchItems } from "../batch-envelope.ts";
-import { effectiveUser } from "../caller.ts";
+import { submittingUser } from "../caller.ts";
 import { foresee, iso, time, type JobOutlook } from "../job-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
@@ -50,7 +49,7 @@ export function batchRoutes(app: RouterApp, deps: BatchRoutesDeps): void {
     },
     (request, reply) => {
       const { body, bodyText } = request;
-      const user = effectiveUser(identityOf(request), body.user_id, "user_id");
+      const user = submittingUser(request, body);
       const submission = submitOnce(deps, { request, reply, user }, () => {
         refuseWhileDraining(deps);
         const items = toBatchItems(body, { ...deps, user, bytes: Buffer.from(bodyText) });

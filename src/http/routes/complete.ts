@@ -28,6 +28,7 @@ export function completeRoutes(app: RouterApp, deps: CompleteRoutesDeps): void {
       schema: {
         tags: ["Jobs"],
         summary: "Give back the worker that a job without payload holds",
+        description: "The job is completed, or failed where `ok` is false.",
         security: SECURED,
         params: jobParams,
         headers: jobUserHeader,

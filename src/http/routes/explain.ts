@@ -1,9 +1,9 @@
 import type { RoutedRequest } from "../../dispatch/routed-request.ts";
 import type { Clock } from "../../clock.ts";
 import type { Decision } from "../../routing/explain.ts";
-import { identityOf } from "../auth.ts";
-import { effectiveUser, type LimitsOfUsers } from "../caller.ts";
+import { submittingUser, type LimitsOfUsers } from "../caller.ts";
 import { routeBodySchema, toRoutedRequest, type JobTimeouts } from "../envelope.ts";
+import { jobUserHeader } from "../find-job.ts";
 import { decisionSchema } from "../job-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
@@ -25,6 +25,7 @@ export function explainRoutes(app: RouterApp, deps: ExplainRoutesDeps): void {
         tags: ["Jobs"],
         summary: "Where a job would go now, and why; nothing is sent",
         security: SECURED,
+        headers: jobUserHeader,
         body: routeBodySchema,
         response: {
           200: describedJson("The decision.", decisionSchema),
@@ -34,7 +35,7 @@ export function explainRoutes(app: RouterApp, deps: ExplainRoutesDeps): void {
     },
     (request) => {
       const { body, bodyText } = request;
-      const user = effectiveUser(identityOf(request), body.user_id, "user_id");
+      const user = submittingUser(request, body);
       const bytes = Buffer.from(bodyText);
       return deps.explainRequest(toRoutedRequest(body, { ...deps, user, bytes }));
     },

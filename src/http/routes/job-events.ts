@@ -25,7 +25,8 @@ export function jobEventsRoutes(app: RouterApp, deps: JobEventsDeps): void {
         description:
           "`state` at once and at each change, `queue` when its place in the queue changes, " +
           "`progress` while it runs, and at last `done` with all that GET /api/v1/requests/" +
-          "{request_id} says. A comment every 15 s keeps the connection open.",
+          "{request_id} says. A comment every 15 s keeps the connection open. The page at /docs shows " +
+          "all of it when the job is over; use `curl -N` to see it as it comes.",
         security: SECURED,
         params: jobParams,
         headers: jobUserHeader,

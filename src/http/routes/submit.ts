@@ -5,8 +5,7 @@ import { RouterError } from "../../errors.ts";
 import type { Callbacks } from "../../requests/callbacks.ts";
 import type { Job } from "../../requests/job.ts";
 import type { Jobs } from "../../requests/jobs.ts";
-import { identityOf } from "../auth.ts";
-import { effectiveUser } from "../caller.ts";
+import { submittingUser } from "../caller.ts";
 import { routeBodySchema, toRoutedRequest, type JobTimeouts } from "../envelope.ts";
 import {
   submittedSchema,
@@ -68,7 +67,7 @@ export function submitRoutes(app: RouterApp, deps: SubmitRoutesDeps): void {
     },
     async (request, reply) => {
       const { body, bodyText } = request;
-      const user = effectiveUser(identityOf(request), body.user_id, "user_id");
+      const user = submittingUser(request, body);
       const { jobs } = submitOnce(deps, { request, reply, user }, () => {
         refuseWhileDraining(deps);
         const routed = toRoutedRequest(body, { ...deps, user, bytes: Buffer.from(bodyText) });

@@ -12,8 +12,17 @@ export const gpuLimit: Filter = {
   reject: (_worker, request, view) =>
     request.gpuLimit === 0
       ? { reason: `${request.user} may use 0 GPUs (gpu_limit)`, permanent: true }
-      : { reason: holdsAlready(request, view), permanent: false },
+      : { reason: reasonFor(request, view), permanent: false },
 };
+
+/** By the request of one decision: its reason is the same for every worker, and looks at all leases. */
+const reasons = new WeakMap<RoutingRequest, string>();
+
+function reasonFor(request: RoutingRequest, view: RoutingView): string {
+  let reason = reasons.get(request);
+  if (reason === undefined) reasons.set(request, (reason = holdsAlready(request, view)));
+  return reason;
+}
 
 function holdsAlready({ user, gpuLimit: limit }: RoutingRequest, view: RoutingView): string {
   const indices = view.leases.workersOf(user);

@@ -113,7 +113,7 @@ describe("an attempt", () => {
     const request = requestOf();
     const abandoned = attempt(request);
     request.abandonment.abandon("client_gone");
-    expect((await abandoned).outcome).toEqual({ kind: "abandoned" });
+    expect(await abandoned).toMatchObject({ outcome: { kind: "abandoned" }, sent: false });
     const next = attempt(requestOf({ id: UUID, stream: false }));
     expect((await next).outcome).toEqual({ kind: "answered", status: 200 });
     expect(stub.requests.map(({ headers }) => headers["x-request-id"])).toEqual([UUID]);
@@ -172,7 +172,11 @@ describe("a stream", () => {
     clock.advance(59_800);
     expect(client.errors).toEqual([]);
     clock.advance(300);
-    expect(await result).toMatchObject({ outcome: { kind: "abandoned" }, heldUpByClient: true });
+    expect(await result).toMatchObject({
+      outcome: { kind: "abandoned" },
+      heldUpByClient: true,
+      sent: true,
+    });
     expect(client.errors.map(({ message }) => message)).toEqual([
       "the client read nothing for 60 s",
     ]);

@@ -129,7 +129,7 @@ const refusals: readonly Refusal[] = [
     items: [good, { model_id: "gpt-9" }],
     code: "MODEL_NOT_FOUND",
     says: /^requests\[1\]: no worker serves the model gpt-9/,
-    param: "requests[1].model",
+    param: "requests[1].model_id",
   },
   {
     what: "needs that no worker could ever meet",

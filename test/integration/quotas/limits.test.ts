@@ -54,6 +54,17 @@ describe("the request_limit", () => {
     });
   });
 
+  test("is not touched by what is refused, and the refusal says so", async () => {
+    const { router } = await openScene(limited(1));
+    const unknown = await router.post(chat, { ...CHAT, model: "unknown" });
+    const job = await submit(router, { model_id: "unknown" });
+    expect([unknown.status, job.status]).toEqual([404, 404]);
+    expect([unknown, job].map((answer) => rateIn(answer))).toEqual([
+      ["1", "1", "0s"],
+      ["1", "1", "0s"],
+    ]);
+  });
+
   test("is charged to the user that a service acts for", async () => {
     const { router } = await openScene(limited(1));
     const headers = { ...as(router.keys.service), "x-user-id": "user" };

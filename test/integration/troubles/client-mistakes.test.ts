@@ -82,6 +82,16 @@ describe("a client's mistake is answered with the table's code and what to do", 
       param: "model",
     },
     {
+      what: "no body where one is needed",
+      send: () => {
+        const authorization = `Bearer ${router.keys.user}`;
+        return fetch(router.url + ROUTE, { method: "POST", headers: { authorization } });
+      },
+      code: "INVALID_REQUEST",
+      says: /^the body is missing: send a JSON object with `Content-Type: application\/json`$/,
+      param: "body",
+    },
+    {
       what: "an unknown field in a job",
       send: () => post({ model_id: "stub-model", payload: chat, prio: 5 }, {}, ROUTE),
       code: "INVALID_REQUEST",
@@ -119,7 +129,7 @@ describe("a client's mistake is answered with the table's code and what to do", 
       send: () => post({ model_id: "gpt-9", payload: { messages: [] } }, {}, ROUTE),
       code: "MODEL_NOT_FOUND",
       says: /^no worker serves the model gpt-9; served: stub-model$/,
-      param: "model",
+      param: "model_id",
     },
     {
       what: "an unknown route",

@@ -71,6 +71,58 @@ describe("the ledger of slots", () => {
   });
 });
 
+describe("what users occupy", () => {
+  const PLACEMENTS = 4;
+
+  test("sums up to the open leases at any moment, over workers and over users", () => {
+    const step = fc.record({
+      release: fc.boolean(),
+      user: fc.constantFrom("alice", "bob", "carol"),
+      worker: fc.nat(9),
+      which: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
+        const { leases } = createLedger();
+        const open: Lease[] = [];
+        for (const { release, user, worker, which } of steps) {
+          if (release) open.splice(which % Math.max(1, open.length), 1)[0]?.release();
+          else {
+            const on = workerAt(worker, { placement: worker % PLACEMENTS });
+            open.push(leases.take(on, { requestId: "r", user, memoryBytes: 0 }));
+          }
+          expect(leases.sums).toEqual({ overWorkers: open.length, overUsers: open.length });
+          const mine = open.filter((lease) => lease.user === user);
+          const placements = new Set(mine.map(({ placement }) => placement));
+          expect(leases.placementCount(user)).toBe(placements.size);
+          expect(new Set(leases.placementsOf(user))).toEqual(placements);
+          expect(leases.workersOf(user)).toEqual(new Set(mine.map((one) => one.workerIndex)));
+          for (let placement = 0; placement < PLACEMENTS; placement++) {
+            expect(leases.holds(user, placement)).toBe(placements.has(placement));
+          }
+        }
+      }),
+    );
+  });
+
+  test("is nothing for users of whom nothing was ever heard", () => {
+    const { leases } = createLedger();
+    expect([leases.placementCount("alice"), leases.holds("alice", 0)]).toEqual([0, false]);
+    expect([...leases.placementsOf("alice")]).toEqual([]);
+  });
+
+  test("is kept for whoever holds something when too many users have come and gone", () => {
+    const { leases } = createLedger();
+    const take = (user: string) =>
+      leases.take(workerAt(0), { requestId: "r", user, memoryBytes: 0 });
+    const mine = take("alice");
+    for (let i = 0; i < 2500; i++) take(`user-${i}`).release();
+    expect(leases.placementCount("alice")).toBe(1);
+    mine.release();
+    expect(leases.sums).toEqual({ overWorkers: 0, overUsers: 0 });
+  });
+});
+
 describe("promised memory", () => {
   test("is what open leases on a placement will allocate, on whichever of its workers", () => {
     const { leases, take } = createLedger();

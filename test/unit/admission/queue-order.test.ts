@@ -54,16 +54,35 @@ describe("ageing", () => {
     expect(placed).toEqual(["a1", "b1"]);
   });
 
-  test("ends at the highest band, where fairness decides", () => {
-    const { clock, fairShare, placed, wait, free } = createQueue();
-    fairShare.charge(fairShare.of("a"));
-    wait("a1", { band: 5 });
+  test("takes no more than every other turn from the higher band", () => {
+    const { clock, placed, wait, free } = createQueue();
+    for (let i = 0; i < 10; i++) wait("a1", { band: 1 });
+    clock.advance(4 * STEP_MS);
+    for (let i = 0; i < 10; i++) wait("b1", { band: 5 });
+    free(6);
+    expect(placed).toEqual(["a1", "b1", "a1", "b1", "a1", "b1"]);
+  });
+
+  test("lets a user's own urgent requests wait behind no backlog of theirs", () => {
+    const { clock, placed, wait, free } = createQueue();
+    for (let i = 0; i < 10; i++) wait("a1", { band: 1 });
     clock.advance(8 * STEP_MS);
-    wait("b1", { band: 5 });
-    fairShare.of("b").served = 0;
-    wait("b2", { band: 5 });
+    for (let i = 0; i < 2; i++) wait("a5", { band: 5 });
+    free(4);
+    expect(placed).toEqual(["a1", "a5", "a1", "a5"]);
+  });
+
+  test("gives an old backlog no turn before others of its band", () => {
+    const { clock, placed, wait, free } = createQueue();
+    for (let i = 0; i < 10; i++) wait("a1", { band: 3 });
+    free();
+    clock.advance(8 * STEP_MS);
+    for (const name of ["b1", "c1", "d1"]) wait(name, { band: 3 });
+    free(4);
+    expect(placed.slice(1).toSorted()).toEqual(["a1", "b1", "c1", "d1"]);
+    wait("e5", { band: 5 });
     free(2);
-    expect(placed).toEqual(["b1", "a1"]);
+    expect(placed.slice(5)).toEqual(["e5", "a1"]);
   });
 });
 
@@ -80,39 +99,35 @@ describe("fairness", () => {
     for (const i of [1, 2, 3, 4]) wait(`a${i}`);
     for (const i of [1, 2, 3, 4]) wait(`b${i}`);
     free();
-    fairShare.settle(fairShare.of("a"), 500, { promptTokens: 0, completionTokens: 750 });
-    queue.reorder(fairShare.of("a"));
+    fairShare.settle(fairShare.of("a", "m"), 500, { promptTokens: 0, completionTokens: 750 });
+    queue.reorder(fairShare.of("a", "m"));
     free(5);
     expect(placed).toEqual(["a1", "b1", "b2", "b3", "a2", "b4"]);
   });
 
-  test("lets nobody who was away go before all others until they have caught up", () => {
-    const { placed, wait, free } = createQueue();
-    for (let i = 0; i < 10; i++) wait("a1");
-    free(6);
-    for (let i = 0; i < 4; i++) wait("b1");
-    free(6);
-    expect(placed.slice(6)).toEqual(["a1", "b1", "a1", "b1", "a1", "b1"]);
-  });
-
-  test("counts no time at a lower band as a debt to those of the higher", () => {
+  /** Turns of b among the next ones, when a has had 200 of them alone, ten a second. */
+  function turnsOfB(others: readonly string[], turns: number): number[] {
     const { clock, placed, wait, free } = createQueue();
-    for (let i = 0; i < 4; i++) wait("a1", { band: 4 });
-    for (let i = 0; i < 20; i++) wait("b1", { band: 5 });
-    free(10);
-    clock.advance(STEP_MS);
-    free(6);
-    expect(placed.slice(10).toSorted()).toEqual(["a1", "a1", "a1", "b1", "b1", "b1"]);
+    const step = (): void => {
+      clock.advance(100);
+      free();
+    };
+    for (const name of others) wait(name, { classKey: "down", place: () => "no_slot" });
+    for (let i = 0; i < 500; i++) wait("a1");
+    for (let i = 0; i < 200; i++) step();
+    for (let i = 0; i < 300; i++) wait("b1");
+    return Array.from({ length: 3 }, () => {
+      for (let i = 0; i < turns; i++) step();
+      return placed.slice(-turns).filter((name) => name === "b1").length;
+    });
+  }
+
+  test("gives who was away a head start of ten seconds, and an equal share from then on", () => {
+    expect(turnsOfB([], 100)).toEqual([100, 50, 50]);
   });
 
   test("counts no wait for workers that are down as a debt of those who use others", () => {
-    const { placed, wait, free } = createQueue();
-    wait("c1", { classKey: "down", model: "n", place: () => "no_slot" });
-    for (let i = 0; i < 10; i++) wait("a1");
-    free(6);
-    for (let i = 0; i < 4; i++) wait("b1");
-    free(6);
-    expect(placed.slice(6)).toEqual(["a1", "b1", "a1", "b1", "a1", "b1"]);
+    expect(turnsOfB(["c1"], 100)).toEqual([100, 50, 50]);
   });
 });
 
@@ -137,12 +152,13 @@ describe("a position", () => {
 
   test("says with the pace of late when the turn will come", () => {
     const { clock, wait, free } = createQueue();
-    for (const name of ["a1", "b1"]) wait(name);
-    const last = [wait("c1"), wait("d1")][1]!;
+    for (const name of ["a1", "b1", "c1", "d1", "e1"]) wait(name);
+    const last = wait("f1");
     expect(last.startsInMs()).toBeNull();
-    free();
-    clock.advance(2000);
-    free();
+    for (let i = 0; i < 4; i++) {
+      free();
+      if (i < 3) clock.advance(2000);
+    }
     expect(last.startsInMs()).toBe(2 * 2000);
     last.leave();
     expect(last.startsInMs()).toBeNull();

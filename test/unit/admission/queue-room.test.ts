@@ -1,35 +1,27 @@
 import { describe, expect, test } from "vitest";
-import { FairShare } from "../../../src/admission/fair-share.ts";
 import { queueFullError, QueueRoom } from "../../../src/admission/queue-room.ts";
 
 function createRoom() {
-  const fairShare = new FairShare();
   const room = new QueueRoom({ maxRequests: 10, maxBytes: 1000, userShare: 0.3 });
-  const occupant = (user: string, bytes = 1, band = 3) => ({
-    account: fairShare.of(user),
-    request: { band, bytes },
-  });
+  const occupant = (user: string, bytes = 1, band = 3) => ({ user, bytes, band });
   const fill = (user: string, requests: number, bytes = 1) => {
     for (let i = 0; i < requests; i++) room.enter(occupant(user, bytes));
   };
-  const lack = (user: string, requests = 1, bytes = 1) =>
-    room.lack(fairShare.of(user), requests, bytes);
-  return { room, occupant, fill, lack, fairShare };
+  const lack = (user: string, requests = 1, bytes = 1) => room.lack(user, requests, bytes);
+  return { room, occupant, fill, lack };
 }
 
 describe("room in the queue", () => {
   test("is counted by requests, bytes and bands, and given back", () => {
-    const { room, occupant, fairShare } = createRoom();
+    const { room, occupant } = createRoom();
     const [first, second] = [occupant("alice", 100, 5), occupant("alice", 20, 2)];
     room.enter(first);
     room.enter(second);
     expect([room.size, room.bytes, room.sizeOfBand(5), room.sizeOfBand(2)]).toEqual([2, 120, 1, 1]);
-    expect(fairShare.of("alice")).toMatchObject({ waiting: 2, waitingBytes: 120 });
     room.leave(first);
     expect([room.size, room.bytes, room.sizeOfBand(5), room.sizeOfBand(2)]).toEqual([1, 20, 0, 1]);
     room.leave(second);
     expect([room.size, room.bytes]).toEqual([0, 0]);
-    expect(fairShare.of("alice")).toMatchObject({ waiting: 0, waitingBytes: 0 });
   });
 
   test("ends at queue.max_requests for everyone", () => {
@@ -65,6 +57,16 @@ describe("room in the queue", () => {
     expect(lack("bob", 1, 300)).toBeNull();
   });
 
+  test("is a user's again when theirs have left", () => {
+    const { room, occupant, lack } = createRoom();
+    const all = [occupant("alice", 100), occupant("alice", 100), occupant("alice", 100)];
+    for (const one of all) room.enter(one);
+    expect(lack("alice")).not.toBeNull();
+    room.leave(all[0]!);
+    expect(lack("alice", 1, 100)).toBeNull();
+    expect(lack("alice", 1, 101)).toContain("the bodies");
+  });
+
   test("is there for one request that is larger than the share, or it would never be let in", () => {
     const { lack } = createRoom();
     expect(lack("alice", 1, 900)).toBeNull();
@@ -72,10 +74,9 @@ describe("room in the queue", () => {
   });
 
   test("is there for one request of each user, however small the share", () => {
-    const fairShare = new FairShare();
     const room = new QueueRoom({ maxRequests: 10, maxBytes: 1000, userShare: 0.001 });
-    expect(room.lack(fairShare.of("alice"), 1, 1)).toBeNull();
-    expect(room.lack(fairShare.of("alice"), 2, 2)).toContain("the share of alice");
+    expect(room.lack("alice", 1, 1)).toBeNull();
+    expect(room.lack("alice", 2, 2)).toContain("the share of alice");
   });
 });
 

@@ -1,5 +1,6 @@
 import { FairShare } from "../../../src/admission/fair-share.ts";
-import { Queue, type WaitRequest, type Waiter } from "../../../src/admission/queue.ts";
+import type { Waiter, WaitRequest } from "../../../src/admission/place.ts";
+import { Queue } from "../../../src/admission/queue.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
@@ -32,7 +33,7 @@ export function createQueue(setup: QueueSetup = {}) {
         if (slots === 0) return "no_slot";
         slots -= 1;
         placed.push(name);
-        const account = fairShare.of(user);
+        const account = fairShare.of(user, "m");
         fairShare.charge(account);
         queue.reorder(account);
         return "placed";

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { FairShare, type Account } from "../../../src/admission/fair-share.ts";
-import { Queue, type Placing, type Waiter, type WaitEnd } from "../../../src/admission/queue.ts";
+import type { Placing, Waiter, WaitEnd } from "../../../src/admission/place.ts";
+import { Queue } from "../../../src/admission/queue.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { RouterError } from "../../../src/errors.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -13,7 +14,7 @@ const WORKERS = [
   { placement: 2, slots: 1, models: ["m", "n"] },
 ] as const;
 
-export const ROOM = { maxRequests: 8, maxBytes: 100, userShare: 0.5 };
+const ROOM = { maxRequests: 8, maxBytes: 100, userShare: 0.5 };
 /** Times are whole ticks of the wheel, so that what is due is due exactly. */
 export const TICK_MS = 100;
 const AGEING_MS = 500;
@@ -40,6 +41,7 @@ interface Entry extends Sent {
 
 interface Held {
   readonly user: string;
+  readonly model: string;
   readonly worker: (typeof WORKERS)[number];
   readonly charged: number;
 }
@@ -70,7 +72,7 @@ export class World {
     const model = classKey.slice(-1);
     const isOpen = this.queue.isOpenFor(classKey);
     if (isOpen && this.#take(user, model)) return;
-    const account = this.#fairShare.of(user);
+    const account = this.#fairShare.of(user, model);
     const acceptedAtMs = this.clock.now();
     const deadlineAtMs = acceptedAtMs + 6 * stepTicks * TICK_MS;
     const entry: Entry = {
@@ -78,7 +80,7 @@ export class World {
       sequence: this.entries.length,
       waiter: undefined as never,
     };
-    const isRefused = !isRetry && this.#lacksRoom(account, bytes);
+    const isRefused = !isRetry && this.#lacksRoom(user, bytes);
     const wait = () =>
       this.queue.wait({
         ...{ user, classKey, model, band, bytes, acceptedAtMs, deadlineAtMs, isRetry },
@@ -96,7 +98,7 @@ export class World {
 
   finish(held: Held, tokens: number | null): void {
     this.held.splice(this.held.indexOf(held), 1);
-    const account = this.#fairShare.of(held.user);
+    const account = this.#fairShare.of(held.user, held.model);
     const usage = { promptTokens: tokens, completionTokens: tokens };
     this.#fairShare.settle(account, held.charged, usage);
     this.queue.reorder(account);
@@ -133,8 +135,7 @@ export class World {
     if (!this.#couldTake(entry)) {
       return this.#freeWorker(user, model, Infinity) ? "user_limit" : "no_slot";
     }
-    const before = this.waiting.filter((other) => this.#goesBefore(other, entry));
-    expect(before.filter((other) => this.#couldTake(other))).toEqual([]);
+    this.#checkTurn(entry);
     this.#take(user, model);
     return "placed";
   }
@@ -142,8 +143,8 @@ export class World {
   #take(user: string, model: string): boolean {
     const worker = this.#freeWorker(user, model, this.#limits.get(user) ?? 2);
     if (!worker) return false;
-    const account = this.#fairShare.of(user);
-    this.held.push({ user, worker, charged: this.#fairShare.charge(account) });
+    const account = this.#fairShare.of(user, model);
+    this.held.push({ user, model, worker, charged: this.#fairShare.charge(account) });
     this.queue.reorder(account);
     return true;
   }
@@ -166,12 +167,16 @@ export class World {
     return new Set(mine.map(({ worker }) => worker.placement));
   }
 
-  #goesBefore(a: Entry, b: Entry): boolean {
-    const [levelOfA, levelOfB] = [this.#levelOf(a), this.#levelOf(b)];
-    if (levelOfA !== levelOfB) return levelOfA > levelOfB;
-    if (a.account.served !== b.account.served) return a.account.served < b.account.served;
-    if (a.acceptedAtMs !== b.acceptedAtMs) return a.acceptedAtMs < b.acceptedAtMs;
-    return a.sequence < b.sequence;
+  /** Of all who could take the slot it has the highest band, or somebody rose to that from below. */
+  #checkTurn(entry: Entry): void {
+    const could = this.waiting.filter((other) => this.#couldTake(other));
+    const highest = Math.max(...could.map(({ band }) => band));
+    const risen = this.waiting.filter((other) => this.#levelOf(other) >= highest);
+    const lowest = Math.min(highest, ...risen.map(({ band }) => band));
+    expect(entry.band).toBeGreaterThanOrEqual(lowest);
+    // Below the highest band it is a turn by fairness, among all of its band and above.
+    const rivals = could.filter(({ band }) => band >= entry.band);
+    expect(rivals.filter((rival) => goesBefore(rival, entry))).toEqual([]);
   }
 
   #levelOf({ band, acceptedAtMs, stepTicks }: Entry): number {
@@ -179,10 +184,18 @@ export class World {
     return Math.min(5, band + Math.floor((this.clock.now() - acceptedAtMs) / stepMs));
   }
 
-  #lacksRoom({ waiting, waitingBytes }: Account, bytes: number): boolean {
+  #lacksRoom(user: string, bytes: number): boolean {
     const { maxRequests, maxBytes, userShare } = ROOM;
+    const mine = this.waiting.filter((entry) => entry.user === user);
+    const myBytes = mine.reduce((sum, entry) => sum + entry.bytes, bytes);
     const isFull = this.queue.size >= maxRequests || this.queue.bytes + bytes > maxBytes;
-    const tooMuch = waiting > 0 && waitingBytes + bytes > maxBytes * userShare;
-    return isFull || tooMuch || waiting >= maxRequests * userShare;
+    const tooMuch = mine.length > 0 && myBytes > maxBytes * userShare;
+    return isFull || tooMuch || mine.length >= maxRequests * userShare;
   }
+}
+
+function goesBefore(a: Entry, b: Entry): boolean {
+  if (a.account.served !== b.account.served) return a.account.served < b.account.served;
+  if (a.acceptedAtMs !== b.acceptedAtMs) return a.acceptedAtMs < b.acceptedAtMs;
+  return a.sequence < b.sequence;
 }

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { firstOf, type WaitingClass } from "../../../src/admission/waiting-class.ts";
+import type { WaitingClass } from "../../../src/admission/waiting-class.ts";
 import { createClass, type Named } from "./waiting-setup.ts";
 
 describe("the order of a class", () => {
-  test("is by level first, whoever was served how much", () => {
+  test("is by band first, whoever was served how much", () => {
     const { add, served, takeAll } = createClass();
     served("a", 9000);
-    add("b1", { level: 1 });
-    add("b4", { level: 4 });
-    add("a5", { level: 5 });
+    add("b1", { band: 1 });
+    add("b4", { band: 4 });
+    add("a5", { band: 5 });
     expect(takeAll(100)).toEqual(["a5", "b4", "b1"]);
   });
 
-  test("is, within a level, by who was served least", () => {
+  test("is, within a band, by who was served least", () => {
     const { add, served, takeAll } = createClass();
     served("a", 20);
     served("b", 10);
@@ -66,20 +66,34 @@ describe("the order of a class", () => {
 });
 
 describe("a class", () => {
-  test("knows who waits at a level, and the least that any of them was served", () => {
+  test("knows who of those in a band was served least", () => {
     const { within, fairShare, add, served } = createClass();
     served("a", 20);
     served("b", 10);
     const b1 = add("b1");
     add("a1");
-    expect(within.leastServedAt(3)).toBe(10);
-    expect(within.leastServedAt(4)).toBeNull();
-    expect(within.hasLineOf(fairShare.of("b"), 3)).toBe(true);
-    expect(within.hasLineOf(fairShare.of("b"), 4)).toBe(false);
+    const [alice, bob] = [fairShare.of("a", "m"), fairShare.of("b", "m")];
+    expect([within.leastServedIn(3), within.leastServedIn(4)]).toEqual([bob, null]);
+    expect([within.hasLineOf(bob, 3), within.hasLineOf(bob, 4)]).toEqual([true, false]);
     within.remove(b1);
-    expect(within.leastServedAt(3)).toBe(20);
-    expect(within.hasLineOf(fairShare.of("b"), 3)).toBe(false);
-    expect(fairShare.of("b").lines).toEqual([]);
+    expect([within.leastServedIn(3), within.hasLineOf(bob, 3)]).toEqual([alice, false]);
+    expect(bob.lines).toEqual([]);
+  });
+
+  test("knows the highest band, and the lowest of which the first of a user has risen so far", () => {
+    const { within, add } = createClass();
+    expect(within.highestBand).toBe(0);
+    const [first, second] = [add("a1", { band: 2 }), add("a2", { band: 2 })];
+    add("b4", { band: 4 });
+    expect([within.highestBand, within.lowestBandRisenTo(4)]).toEqual([4, 4]);
+    within.rise(second, 5);
+    expect(within.lowestBandRisenTo(4)).toBe(4);
+    within.rise(first, 3);
+    expect([within.lowestBandRisenTo(4), within.lowestBandRisenTo(3)]).toEqual([4, 2]);
+    within.remove(first);
+    expect(within.lowestBandRisenTo(5)).toBe(2);
+    within.remove(second);
+    expect(within.lowestBandRisenTo(3)).toBe(3);
   });
 });
 
@@ -87,16 +101,16 @@ describe("a position", () => {
   const positions = (within: WaitingClass, all: readonly Named[]) =>
     all.map((waiting) => within.positionOf(waiting));
 
-  test("counts all above, and within the level as many turns of others as of its own user", () => {
+  test("counts all of higher bands, and within its own as many turns of others as of its own user", () => {
     const { within, add } = createClass();
     const all = [
-      add("a1", { level: 5 }),
+      add("a1", { band: 5 }),
       add("a2"),
       add("a3"),
       add("a4"),
       add("b1"),
       add("b2"),
-      add("c1", { level: 1 }),
+      add("c1", { band: 1 }),
     ];
     expect(positions(within, all)).toEqual([1, 2, 4, 6, 3, 5, 7]);
   });
@@ -110,49 +124,42 @@ describe("a position", () => {
   });
 });
 
-describe("the pace of a class", () => {
-  test("is not known before two turns", () => {
-    const { within } = createClass();
-    expect(within.startsInMs(1, 0)).toBeNull();
-    within.departed(0);
-    expect(within.startsInMs(1, 100)).toBeNull();
-    within.departed(100);
-    expect(within.startsInMs(3, 100)).toBe(300);
+describe("the pace", () => {
+  test("is not known before four turns", () => {
+    const { within, add } = createClass();
+    const [a1, last] = ["a1", "b1", "c1"].map((name) => add(name));
+    for (const ms of [0, 100, 200]) within.departed(a1!, ms);
+    expect(within.startsInMs(last!, 300)).toBeNull();
+    within.departed(a1!, 300);
+    expect(within.intervalMs(300)).toBe(100);
+    expect(within.startsInMs(last!, 300)).toBe(200);
+  });
+
+  test("of a user's own turns, once it is known, tells of those who will be served before", () => {
+    const { within, add } = createClass();
+    const [a1, , a3] = ["a1", "a2", "a3", "b1"].map((name) => add(name));
+    for (const ms of [0, 100, 200, 300]) within.departed(a1!, ms);
+    expect(within.startsInMs(a3!, 300)).toBe(3 * 100);
   });
 
   test("is that of late: what was long ago counts no more", () => {
-    const { within } = createClass();
-    for (let i = 0; i < 10; i++) within.departed(i * 10_000);
-    for (let i = 0; i < 64; i++) within.departed(100_000 + i * 100);
-    expect(within.startsInMs(1, 100_000 + 63 * 100)).toBe(100);
+    const { within, add } = createClass();
+    const a1 = add("a1");
+    for (let i = 0; i < 10; i++) within.departed(a1, i * 10_000);
+    for (let i = 0; i < 64; i++) within.departed(a1, 100_000 + i * 100);
+    expect(within.intervalMs(100_000 + 63 * 100)).toBe(100);
   });
 
   test("slows down while nobody's turn comes", () => {
-    const { within } = createClass();
-    within.departed(0);
-    within.departed(100);
-    expect(within.startsInMs(1, 150)).toBe(100);
-    expect(within.startsInMs(1, 2000)).toBe(1000);
+    const { within, add } = createClass();
+    const a1 = add("a1");
+    for (const ms of [0, 100, 200, 300]) within.departed(a1, ms);
+    expect(within.intervalMs(399)).toBe(100);
+    expect(within.intervalMs(4000)).toBe(1000);
   });
 });
 
-test("between classes the higher level goes first, then who was served less, then who came first", () => {
-  const [one, other] = [createClass(), createClass()];
-  const next = () => (firstOf([one.within, other.within]) as Named | undefined)?.name;
-  expect(next()).toBeUndefined();
-  one.add("a1", { acceptedAtMs: 1 });
-  expect(next()).toBe("a1");
-  other.add("b1");
-  expect(next()).toBe("b1");
-  one.served("c", -1);
-  one.add("c1");
-  expect(next()).toBe("c1");
-  other.served("d", 9000);
-  other.add("d1", { level: 4 });
-  expect(next()).toBe("d1");
-});
-
-test("a level that does not exist is a defect", () => {
+test("a band that does not exist is a defect", () => {
   const { add } = createClass();
-  expect(() => add("a1", { level: 6 })).toThrow("there is no level 6");
+  expect(() => add("a1", { band: 6 })).toThrow("there is no band 6");
 });

@@ -74,6 +74,12 @@ test("a deadline tells how long it was, and the three ways out", () => {
   );
 });
 
+test("a job's deadline names the field of the job", () => {
+  expect(deadlineError(routedRequest({ timeoutMs: 30_000 })).message).toBe(
+    "still generating after 30 s: send a longer timeout, or raise request_router.request_timeout",
+  );
+});
+
 describe("a placement", () => {
   const request = routedRequest({ timeoutMs: 90_000 });
 

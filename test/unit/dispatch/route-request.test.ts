@@ -119,11 +119,16 @@ describe("a request", () => {
     expect(told).toEqual([]);
   });
 
-  test("whose client went during the attempt is told nothing", async () => {
-    const { send, told } = setStage({ steps: [ends({ kind: "abandoned" })] });
-    expect(await send()).toMatchObject({ status: 499, error: null });
-    expect(told).toEqual([]);
-  });
+  test.each([true, false])(
+    "whose client went during the attempt is told nothing, and counted if sent (%s)",
+    async (sent) => {
+      const abandoned = { ...ends({ kind: "abandoned" }), sent };
+      const { send, told, reservations } = setStage({ steps: [abandoned] });
+      expect(await send()).toMatchObject({ status: 499, error: null });
+      expect(told).toEqual([]);
+      expect(reservations).toEqual([{ sent, tokens: null }]);
+    },
+  );
 
   test("that nobody can take is refused at once where there is no queue", async () => {
     const { send, told, tried, take } = setStage({ workers: 1, slots: 1, queue: 0, steps: [] });
@@ -133,6 +138,16 @@ describe("a request", () => {
     expect(tried).toEqual([]);
     other.release();
   });
+});
+
+test("what the caller of a placement says it cost counts for its quota, and for nobody's turn", async () => {
+  const usage = { promptTokens: null, completionTokens: 1_000_000_000 };
+  const released = { ...ends({ kind: "released", how: "ok" }), usage };
+  const { send, fairShare, reservations } = setStage({ steps: [released] });
+  const meanTokens = fairShare.meanTokens;
+  await send({ isPlacement: true, path: null });
+  expect(reservations).toEqual([{ sent: true, tokens: 1_000_000_000 }]);
+  expect(fairShare.meanTokens).toBe(meanTokens);
 });
 
 describe("a request that failed while every slot is taken", () => {

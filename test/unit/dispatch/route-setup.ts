@@ -120,7 +120,7 @@ export function setStage(options: StageOptions) {
     expect(queue.size).toBe(0);
   });
   return {
-    ...{ clock, leases, cooldowns, queue, turns, reservations, queued },
+    ...{ clock, leases, cooldowns, fairShare, queue, turns, reservations, queued },
     ...{ tried, told, send, take },
   };
 }
@@ -144,7 +144,8 @@ function recordingSink(told: string[]): AnswerSink {
 
 export function ends(outcome: AttemptOutcome, answer: Answer | null = null): AttemptResult {
   const usage = { promptTokens: null, completionTokens: null };
-  return { outcome, answer, firstByteAtMs: null, usage, heldUpByClient: false };
+  const sent = outcome.kind !== "unreachable";
+  return { outcome, answer, sent, firstByteAtMs: null, usage, heldUpByClient: false };
 }
 
 export function answers(status: number): AttemptResult {

@@ -1,6 +1,7 @@
 import { FairShare } from "../../../src/admission/fair-share.ts";
 import { Leases } from "../../../src/admission/leases.ts";
 import { Queue } from "../../../src/admission/queue.ts";
+import type { Clock } from "../../../src/clock.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { Turns, type NoTurn, type Turn } from "../../../src/dispatch/turns.ts";
 import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
@@ -23,8 +24,10 @@ export interface Stream {
 export interface Fleet {
   readonly workers: number;
   readonly slots: number;
-  /** Mean time on a worker, exponential: each request brings its own. */
+  /** Mean time on a worker: each request brings its own. */
   readonly serviceMs: number;
+  /** Times on a worker vary by a tenth at most; otherwise they are exponential. */
+  readonly isSteady?: boolean;
   readonly gpuLimit?: number;
   readonly maxRequests?: number;
   readonly seed: number;
@@ -45,10 +48,10 @@ export interface Trace {
 const TOKENS_PER_MS = 0.1;
 
 /** The real queue, leases and turns before workers of virtual time. All is drawn from the seed. */
-export function createTraffic(fleet: Fleet) {
+export function createTraffic(fleet: Fleet, makeLeases = (clock: Clock) => new Leases(clock)) {
   const { workers, slots, gpuLimit = 1000, maxRequests = 10_000 } = fleet;
   const clock = new FakeClock();
-  const leases = new Leases(clock);
+  const leases = makeLeases(clock);
   const fairShare = new FairShare();
   const snapshot = fleetOf(Array.from({ length: workers }, (_, i) => serving(i, { slots })));
   const cooldowns = new Cooldowns({
@@ -84,7 +87,7 @@ export async function run(traffic: Traffic, streams: readonly Stream[]): Promise
       if (left === 0) return;
       left -= 1;
       traffic.clock.after(exponential(random, stream.everyMs), () => {
-        const serviceMs = exponential(random, traffic.fleet.serviceMs);
+        const serviceMs = drawServiceMs(random, traffic.fleet);
         traces.push(send(traffic, stream, serviceMs));
         sendNext();
       });
@@ -120,6 +123,10 @@ function begin({ clock, turns }: Traffic, trace: Trace, turn: Turn | NoTurn): vo
     turn.release({ promptTokens: 0, completionTokens: trace.serviceMs * TOKENS_PER_MS });
     turns.slotFreed(turn.worker);
   });
+}
+
+function drawServiceMs(random: Random, { serviceMs, isSteady }: Fleet): number {
+  return isSteady ? serviceMs * (0.9 + 0.2 * random.next()) : exponential(random, serviceMs);
 }
 
 function exponential(random: Random, mean: number): number {

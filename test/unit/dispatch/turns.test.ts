@@ -46,7 +46,7 @@ describe("a request that finds every slot taken", () => {
   });
 
   test("is gone at once when its client goes, and never sent", async () => {
-    const { send, take, tried, queue, reservations } = setStage({
+    const { send, take, tried, queue, reservations, clock } = setStage({
       workers: 1,
       slots: 1,
       steps: [],
@@ -54,9 +54,10 @@ describe("a request that finds every slot taken", () => {
     const other = take(0);
     const abandonment = new Abandonment();
     const end = send({ abandonment });
+    await clock.advanceAsync(700);
     abandonment.abandon("client_gone");
     expect(queue.size).toBe(0);
-    expect(await end).toMatchObject({ status: 499 });
+    expect(await end).toMatchObject({ status: 499, queueMs: 700 });
     other.release();
     expect(tried).toEqual([]);
     expect(reservations).toEqual([{ sent: false, tokens: null }]);
@@ -67,7 +68,8 @@ describe("a request that finds every slot taken", () => {
     const other = take(0);
     const end = send({ deadlineAtMs: 5000 });
     await clock.advanceAsync(5000);
-    const { error } = await end;
+    const { error, queueMs } = await end;
+    expect(queueMs).toBe(5000);
     expect(told).toEqual(["504 DEADLINE_EXCEEDED after 0"]);
     expect(error?.message).toMatch(/no slot became free within 5 s: .*worker-0.*1 of 1/);
     other.release();

@@ -56,6 +56,15 @@ describe("a job that waits", () => {
     });
   });
 
+  test("that is expected to end after the last date there is ends at no known time", () => {
+    const { clock, job, view } = createJob(Number.MAX_SAFE_INTEGER);
+    job.decided(serving(0), decision, clock.wallMs());
+    expect(view()).toMatchObject({
+      estimated_start_time: inMs(0),
+      estimated_completion_time: null,
+    });
+  });
+
   test("keeps its start where it waits for a further attempt", () => {
     const { clock, job, view } = createJob(2000);
     job.decided(serving(0), decision, clock.wallMs());
@@ -85,6 +94,15 @@ describe("a job that runs", () => {
       estimated_start_time: inMs(100),
       estimated_completion_time: inMs(2100),
     });
+  });
+
+  test("ends at no known time once it has taken longer than was expected", () => {
+    const { clock, job, view } = createJob(2000);
+    job.decided(serving(0), decision, clock.wallMs());
+    clock.advance(2000);
+    expect(view().estimated_completion_time).toBe(inMs(2000));
+    clock.advance(1);
+    expect(view().estimated_completion_time).toBeNull();
   });
 
   test("ends when jobs of its model usually do, where it did not say", () => {

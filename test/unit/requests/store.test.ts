@@ -39,13 +39,17 @@ describe("a request_id", () => {
     expect(store.find("alice", "b")).toBeNull();
   });
 
-  test("finds the newest job for those who may read everybody's", () => {
+  test("finds every job that has it, for those who may read everybody's", () => {
     const { store } = createStore();
-    store.add(jobOf({ id: "a", user: "alice" }));
-    const newest = jobOf({ id: "a", user: "bob" });
-    store.add(newest);
-    expect(store.findOfAnyone("a")).toHaveLength(2);
+    const [hers, his] = [jobOf({ id: "a", user: "alice" }), jobOf({ id: "a", user: "bob" })];
+    store.add(hers);
+    store.add(his);
+    expect(store.findOfAnyone("a")).toEqual([hers, his]);
     expect(store.findOfAnyone("b")).toEqual([]);
+    store.remove(hers);
+    expect(store.findOfAnyone("a")).toEqual([his]);
+    store.remove(his);
+    expect(store.findOfAnyone("a")).toEqual([]);
   });
 
   test("is free again once its job is removed", () => {

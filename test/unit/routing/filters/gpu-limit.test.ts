@@ -40,6 +40,18 @@ describe("gpu_limit", () => {
     });
   });
 
+  test("looks through the leases once for a decision, not once for each worker", () => {
+    let looks = 0;
+    const workersOf = (): ReadonlySet<number> => new Set([(looks += 1)]);
+    const counting = { ...view, leases: { ...view.leases, workersOf } };
+    const reasonFor = (index: number, request: RoutingRequest): string =>
+      gpuLimit.reject(serving(index), request, counting).reason;
+    const request = routingRequest({ atGpuLimit: true, gpuLimit: 2 });
+    const reasons = [0, 1, 2].map((index) => reasonFor(index, request));
+    expect(reasons).toEqual(reasons.map(() => "alice holds 2 of 2 (gpu_limit): worker-1"));
+    expect(reasonFor(0, { ...request })).toBe("alice holds 2 of 2 (gpu_limit): worker-2");
+  });
+
   test("rejects for ever where the limit is 0", () => {
     const request = routingRequest({ atGpuLimit: true, gpuLimit: 0 });
     expect(gpuLimit.reject(serving(0), request, view)).toEqual({
