@@ -42,9 +42,11 @@ export function createReports(
     onDecision(request, question, choice) {
       metrics.decided(question.strategy.name, choice.worker !== null);
       const job = jobs().of(request);
-      if (job === undefined && !config.api.debug) return;
+      // One that waits is explained when somebody asks: kept, its reasons would fill the memory.
+      const isKept = job !== undefined && choice.worker !== null;
+      if (!isKept && !config.api.debug) return;
       const decision = explain(question, choice);
-      job?.decided(choice.worker, decision, clock.wallMs());
+      if (isKept) job.decided(choice.worker, decision, clock.wallMs());
       if (config.api.debug) log.debug({ requestId: request.id, decision }, "decision");
     },
     onQueued: (request) => jobs().of(request)?.moveTo("queued", clock.wallMs()),

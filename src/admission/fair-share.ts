@@ -31,6 +31,8 @@ const FIRST_MEAN_TOKENS = 300;
 const FIRST_MEAN_COST = 500;
 const NEWEST = 0.05;
 const ACCOUNTS_KEPT = 10_000;
+/** Clients choose the names, and while some worker has not said what it serves, any of them may wait. */
+const MODELS_KEPT = 1000;
 
 /**
  * Fair between users by served work: a virtual token counter for each (Sheng et al., "Fairness in
@@ -47,6 +49,7 @@ export class FairShare {
   of(user: string, model: string): Account {
     let share = this.#models.get(model);
     if (!share) {
+      if (this.#models.size >= MODELS_KEPT) this.#forgetIdle();
       share = { accounts: new Map(), meanCost: FIRST_MEAN_COST, peak: 0 };
       this.#models.set(model, share);
     }
@@ -94,6 +97,13 @@ export class FairShare {
     const { share } = account;
     share.meanCost += NEWEST * (cost - share.meanCost);
     this.#meanTokens += NEWEST * (prompt + completion - this.#meanTokens);
+  }
+
+  #forgetIdle(): void {
+    for (const [model, share] of this.#models) {
+      forgetIdle(share);
+      if (share.accounts.size === 0) this.#models.delete(model);
+    }
   }
 
   /** What a request takes on average, prompt and completion. */

@@ -56,6 +56,8 @@ export interface PlaceTerms {
 export interface PlaceKeeper {
   nowMs(): number;
   end(place: Place, end: WaitEnd): void;
+  /** The classes that wait for the model of this place, its own included. */
+  alike(place: Place): readonly WaitingClass[];
 }
 
 /** One request in the queue. A class and no closures: very many of them may be there. */
@@ -107,10 +109,11 @@ export class Place implements Waiting, Waiter {
   }
 
   position(): number | null {
-    return this.isOver ? null : this.within.positionOf(this);
+    return this.isOver ? null : this.within.positionOf(this, this.#queue.alike(this));
   }
 
   startsInMs(): number | null {
-    return this.isOver ? null : this.within.startsInMs(this, this.#queue.nowMs());
+    if (this.isOver) return null;
+    return this.within.startsInMs(this, this.#queue.nowMs(), this.#queue.alike(this));
   }
 }

@@ -36,6 +36,15 @@ export class QueueRoom {
     return this.#sizeByBand[band] ?? 0;
   }
 
+  /** What one user may have waiting, if nobody else has anything. */
+  get most(): { readonly requests: number; readonly bytes: number } {
+    const { maxRequests, maxBytes, userShare } = this.#options;
+    return {
+      requests: Math.max(1, Math.floor(maxRequests * userShare)),
+      bytes: maxBytes * userShare,
+    };
+  }
+
   /** Why so many more of this user's would not fit; null = they do. */
   lack(user: string, requests: number, bytes: number): string | null {
     const { maxRequests, maxBytes, userShare } = this.#options;
@@ -45,7 +54,7 @@ export class QueueRoom {
     }
     if (this.bytes + bytes > maxBytes) return "the bodies of what waits fill queue.max_mb";
     const share = `the share of ${user} (queue.user_share)`;
-    if (mine.size + requests > Math.max(1, Math.floor(maxRequests * userShare))) {
+    if (mine.size + requests > this.most.requests) {
       return `${mine.size} requests wait, ${share}`;
     }
     // One request alone may be larger than the share: it would wait for room for ever.

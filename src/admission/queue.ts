@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Account, FairShare } from "./fair-share.ts";
+import { RouterError } from "../errors.ts";
 import { nextTurn } from "./next-turn.ts";
 import { Parked } from "./parked.ts";
 import { Place, type PlaceKeeper, type WaitEnd, type Waiter, type WaitRequest } from "./place.ts";
@@ -17,6 +18,8 @@ export interface QueueOptions extends RoomOptions {
   readonly placementsOf: (user: string) => Iterable<number>;
 }
 
+/** Each class is asked whenever a slot is free: models, paths and needs are the clients' choice. */
+const CLASSES_MAX = 256;
 /** A user who was away, or asks for little, may have all turns of so long a time before the others. */
 const HEAD_START_MS = 10_000;
 /** Many turns at one moment, as when a worker comes back, say nothing of how many are to come. */
@@ -41,6 +44,8 @@ export class Queue {
     this.#keeper = {
       nowMs: () => options.clock.now(),
       end: (place, end) => this.#end(place, end),
+      alike: ({ within }) =>
+        [...this.#classes.values()].filter(({ model }) => model === within.model),
     };
   }
 
@@ -83,10 +88,28 @@ export class Queue {
     throw queueFullError(lack, Math.min(...paces.map((pace) => pace ?? Infinity)));
   }
 
+  /** Throws INVALID_REQUEST where so many of one user's can never wait at once, else as `checkRoom`. */
+  checkRoomForBatch(user: string, requests: number, bytes: number): void {
+    const { most } = this.#room;
+    if (requests > most.requests || bytes > most.bytes) {
+      const message =
+        `a batch of ${requests} requests with ${bytes} bytes can never wait whole: at most ` +
+        `${most.requests} with ${most.bytes} bytes of one user may (queue.user_share); split it`;
+      throw new RouterError("INVALID_REQUEST", message, { param: "requests" });
+    }
+    this.checkRoom(user, requests, bytes);
+  }
+
+  #checkRoomFor({ user, bytes, classKey }: WaitRequest): void {
+    this.checkRoom(user, 1, bytes);
+    if (this.#classes.size < CLASSES_MAX || this.#classes.has(classKey)) return;
+    throw queueFullError(`${CLASSES_MAX} kinds of request wait, each for other workers`, Infinity);
+  }
+
   /** Throws QUEUE_FULL. `place` is not called before the next `pump`. */
   wait(request: WaitRequest): Waiter {
-    const { user, classKey, model, band, bytes } = request;
-    if (!request.isRetry) this.checkRoom(user, 1, bytes);
+    const { user, classKey, model, band } = request;
+    if (!request.isRetry) this.#checkRoomFor(request);
     const { fairShare, clock } = this.#options;
     const account = fairShare.of(user, model);
     const within = this.#classes.get(classKey) ?? new WaitingClass(classKey, model);

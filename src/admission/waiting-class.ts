@@ -158,31 +158,40 @@ export class WaitingClass {
     this.#band(band).lines.get(account.user)?.departures.note(nowMs);
   }
 
-  /** 1 = next. Who rises, or costs more than others, may still change it. */
-  positionOf(waiting: Waiting): number {
-    const own = this.#band(waiting.band);
-    const line = own.lines.get(waiting.account.user);
+  /**
+   * 1 = next. Who rises, or costs more than others, may still change it. `alike`: the classes that wait for
+   * the same model, this one included.
+   */
+  positionOf(waiting: Waiting, alike: Iterable<WaitingClass>): number {
+    const line = this.#band(waiting.band).lines.get(waiting.account.user);
     const before = countBefore(line, waiting);
-    let ahead = before;
-    for (let band = waiting.band + 1; band <= HIGHEST_BAND; band++) ahead += this.#band(band).size;
-    for (const other of own.lines.values()) {
-      if (other === line) continue;
-      const goesFirst = line !== undefined && isServedBefore(other, line);
+    let position = 1;
+    for (const within of alike) position += within.#countAhead(waiting.band, line, before);
+    return position;
+  }
+
+  /** How many of this class go before the one that has so many of its own line before it. */
+  #countAhead(band: number, line: UserLine | undefined, before: number): number {
+    let ahead = 0;
+    for (let above = band + 1; above <= HIGHEST_BAND; above++) ahead += this.#band(above).size;
+    for (const other of this.#band(band).lines.values()) {
+      const goesFirst = line !== undefined && other !== line && isServedBefore(other, line);
       ahead += Math.min(other.waiting.size, before + (goesFirst ? 1 : 0));
     }
-    return ahead + 1;
+    return ahead;
   }
 
   /**
    * Until its turn comes, at the pace of late; null = not known yet. A user's own pace says more: it
    * knows of those who will come and be served first.
    */
-  startsInMs(waiting: Waiting, nowMs: number): number | null {
+  startsInMs(waiting: Waiting, nowMs: number, alike: readonly WaitingClass[]): number | null {
     const line = this.#band(waiting.band).lines.get(waiting.account.user);
     const ownMs = line?.departures.meanIntervalMs(nowMs) ?? null;
     if (ownMs !== null) return (countBefore(line, waiting) + 1) * ownMs;
-    const intervalMs = this.intervalMs(nowMs);
-    return intervalMs === null ? null : this.positionOf(waiting) * intervalMs;
+    let turnsPerMs = 0;
+    for (const within of alike) turnsPerMs += 1 / (within.intervalMs(nowMs) ?? Infinity);
+    return turnsPerMs === 0 ? null : this.positionOf(waiting, alike) / turnsPerMs;
   }
 
   /** Between two turns, at the pace of late; null = not known yet. */

@@ -117,7 +117,10 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
       return explain(question, decide(question));
     },
     permanentRefusal: (request) => turns.impossible(request),
-    checkRoom: (user, requests, bytes) => queue.checkRoom(user, requests, bytes),
+    checkRoom(user, requests, bytes) {
+      // Without a queue there is no room to ask for: each of them takes a slot, or is refused.
+      if (queue.isOn) queue.checkRoomForBatch(user, requests, bytes);
+    },
     placeOf: (request) => placeOf(turns.placeOf(request)),
     limitsChanged: () => queue.pump({ alsoParked: true }),
     meanTokens: () => fairShare.meanTokens,

@@ -7,6 +7,7 @@ import type { RoutedRequest } from "../dispatch/routed-request.ts";
 import { errorBody } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { ExpectedDurations } from "../requests/expected-duration.ts";
+import type { Decision } from "../routing/explain.ts";
 import type { Job } from "../requests/job.ts";
 import { JOB_STATES } from "../requests/request.ts";
 
@@ -103,6 +104,8 @@ export interface JobOutlook {
   readonly expected: Pick<ExpectedDurations, "ofModel">;
   /** Where a request waits; null = it does not. */
   readonly place: (request: RoutedRequest) => Place | null;
+  /** How it would be decided now. */
+  readonly explain: (request: RoutedRequest) => Decision;
 }
 
 /** The answer to a submission. */
@@ -139,7 +142,7 @@ export function viewJob(job: Job, outlook: JobOutlook) {
     placement: null,
     result: resultOf(job),
     attempts: job.attempts.map(viewAttempt),
-    decision: job.decision,
+    decision: job.state === "queued" ? outlook.explain(job.request) : job.decision,
   };
 }
 

@@ -116,7 +116,8 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
 
 function registerJobRoutes(app: RouterApp, deps: ServerDeps, isDraining: () => boolean): void {
   const { dispatcher, quotas } = deps;
-  const submission = { ...deps, place: dispatcher.placeOf, isDraining };
+  const { placeOf: place, explainRequest: explain } = dispatcher;
+  const submission = { ...deps, place, explain, isDraining };
   submitRoutes(app, submission);
   batchRoutes(app, {
     ...submission,

@@ -55,6 +55,7 @@ export function expiredError(question: Question, waitedMs: number): RouterError 
   return new RouterError(
     "DEADLINE_EXCEEDED",
     `no slot became free within ${seconds} s: ${error.message}`,
+    { retryAfterMs: SLOT_RETRY_AFTER_MS },
   );
 }
 

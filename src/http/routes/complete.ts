@@ -16,7 +16,12 @@ export interface CompleteRoutesDeps extends JobOutlook {
 export const completeBodySchema = z
   .strictObject({
     ok: z.boolean().describe("false: the job is failed; nothing is held against the worker."),
-    tokens: z.int().min(0).optional().describe("Used there; they count for your token limit."),
+    tokens: z
+      .int()
+      .min(0)
+      .max(1e9)
+      .optional()
+      .describe("Used there; they count for your token limit."),
   })
   .meta({ examples: [{ ok: true, tokens: 1200 }] });
 

@@ -147,11 +147,12 @@ const refusals: readonly Refusal[] = [
     param: "requests",
   },
   {
-    what: "more requests than the queue has room for",
+    what: "more requests than one user may ever have waiting",
     items: [good, {}, {}],
-    scene: { config: { queue: { max_requests: 2 } } },
-    code: "QUEUE_FULL",
-    says: /^the queue is full/,
+    scene: { config: { queue: { max_requests: 2, user_share: 1 } } },
+    code: "INVALID_REQUEST",
+    says: /at most 2 with .* of one user may \(queue\.user_share\); split it/,
+    param: "requests",
   },
 ];
 

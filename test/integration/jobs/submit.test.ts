@@ -130,7 +130,11 @@ test("a job that waits says so, and runs when its turn has come", async () => {
   expect(second).toMatchObject({ ...waiting, queue_position: 1 });
   const third = await (await submit(router, { request_id: "third" })).json();
   expect(third).toMatchObject({ ...waiting, queue_position: 2, estimated_start_time: null });
-  expect(await (await readJob(router, "third")).json()).toMatchObject({ queue_position: 2 });
+  const rejected_by = { filter: "free_slot", permanent: false };
+  expect(await (await readJob(router, "third")).json()).toMatchObject({
+    queue_position: 2,
+    decision: { chosen: null, candidates: [{ worker_id: "worker-1", rejected_by }] },
+  });
   release();
   const over = await overJob(router, "third");
   expect(over).toMatchObject({ status: "completed", queue_position: null });

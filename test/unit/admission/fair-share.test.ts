@@ -127,3 +127,13 @@ test("users are remembered while they run or wait, and forgotten once there are 
   expect(fairShare.of("waiting", "m")).toBe(waiting);
   expect(fairShare.of("idle", "m")).not.toBe(idle);
 });
+
+test("models are forgotten once there are too many, and nobody waits for or runs them", () => {
+  const fairShare = new FairShare();
+  const kept = fairShare.of("alice", "kept");
+  fairShare.charge(kept);
+  const idle = fairShare.of("alice", "idle");
+  for (let i = 0; i < 1000; i++) fairShare.of("alice", `model-${i}`);
+  expect(fairShare.of("alice", "kept")).toBe(kept);
+  expect(fairShare.of("alice", "idle")).not.toBe(idle);
+});

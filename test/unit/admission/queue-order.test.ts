@@ -131,6 +131,44 @@ describe("fairness", () => {
   });
 });
 
+describe("what a user was served", () => {
+  test("is remembered while they wait, however many others come, and not for ever", () => {
+    const { fairShare, wait } = createQueue();
+    const waiter = wait("a1");
+    const account = fairShare.of("a", "m");
+    const others = (prefix: string) => {
+      for (let i = 0; i < 10_000; i++) fairShare.of(`${prefix}${i}`, "m");
+    };
+    others("b");
+    expect(fairShare.of("a", "m")).toBe(account);
+    waiter.leave();
+    others("c");
+    expect(fairShare.of("a", "m")).not.toBe(account);
+  });
+
+  test("counts in every band where they wait, as soon as it has changed in one", () => {
+    const { fairShare, placed, wait, free } = createQueue();
+    fairShare.of("c", "m").served = 5000;
+    fairShare.of("b", "m").served = 1000;
+    wait("c5", { band: 5 });
+    wait("a3");
+    wait("b3");
+    const urgent = wait("a5", { band: 5 });
+    urgent.leave();
+    free(2);
+    expect(placed).toEqual(["c5", "b3"]);
+  });
+
+  test("is lifted for who comes new, also when very many turns came at one moment", () => {
+    const { placed, wait, free } = createQueue({ maxRequests: 10_000 });
+    for (let i = 0; i < 2000; i++) wait("a1", { bytes: 0 });
+    free(1500);
+    for (let i = 0; i < 1500; i++) wait("b1", { bytes: 0 });
+    free(1100);
+    expect(placed.slice(1500).filter((name) => name === "a1")).toHaveLength(50);
+  });
+});
+
 describe("a position", () => {
   test("goes down to 1 as others are served, and is null once it is over", () => {
     const { wait, free } = createQueue();
@@ -148,6 +186,16 @@ describe("a position", () => {
       [null, null, null, null, 1],
       [null, null, null, null, null],
     ]);
+  });
+
+  test("counts those who wait for the same model by another path", () => {
+    const { wait, free } = createQueue();
+    for (const name of ["a1", "b1", "c1"]) wait(name);
+    const other = wait("d1", { classKey: "other path" });
+    const elsewhere = wait("d1", { classKey: "other model", model: "n" });
+    expect([other.position(), elsewhere.position()]).toEqual([4, 1]);
+    free(2);
+    expect(other.position()).toBe(2);
   });
 
   test("says with the pace of late when the turn will come", () => {

@@ -146,6 +146,17 @@ describe("a full queue", () => {
     expect(queue.size).toBe(5);
   });
 
+  test("knows no pace of those who have all gone", () => {
+    const { clock, wait, free } = createQueue({ maxRequests: 4 });
+    for (let i = 0; i < 4; i++) wait("a1");
+    for (let i = 0; i < 4; i++) {
+      clock.advance(2000);
+      free();
+    }
+    for (let i = 0; i < 4; i++) wait("b1", { classKey: "other" });
+    expect(errorOf(() => wait("c1"))?.retryAfterMs).toBe(60_000);
+  });
+
   test("of one user's share still lets in others", () => {
     const { wait } = createQueue({ maxRequests: 10, userShare: 0.2 });
     wait("a1");
@@ -167,6 +178,22 @@ describe("a full queue", () => {
     expect(errorOf(() => queue.checkRoom("a", 4, 4))).toBeNull();
     expect(errorOf(() => queue.checkRoom("a", 5, 5))?.code).toBe("QUEUE_FULL");
     expect(queue.size).toBe(1);
+  });
+
+  test("refuses a batch that could never wait whole, and says what could", () => {
+    const { queue } = createQueue({ maxRequests: 10, userShare: 0.5 });
+    expect(() => queue.checkRoomForBatch("a", 6, 6)).toThrow(/at most 5 with 500 bytes.*split it/);
+    expect(() => queue.checkRoomForBatch("a", 2, 501)).toThrow(/split it/);
+    expect(() => queue.checkRoomForBatch("a", 5, 500)).not.toThrow();
+  });
+
+  test("ends at 256 kinds of request, since each is asked for every free slot", () => {
+    const { wait } = createQueue();
+    const kinds = Array.from({ length: 256 }, (_, i) => ({ classKey: `class-${i}` }));
+    for (const kind of kinds) wait("a1", kind);
+    expect(() => wait("b1", { classKey: "another" })).toThrow(/256 kinds of request/);
+    expect(() => wait("b1", kinds[0])).not.toThrow();
+    expect(() => wait("b1", { classKey: "another", isRetry: true })).not.toThrow();
   });
 
   test("is what a queue of 0 requests is: nothing ever waits", () => {

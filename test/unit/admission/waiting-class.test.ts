@@ -99,7 +99,7 @@ describe("a class", () => {
 
 describe("a position", () => {
   const positions = (within: WaitingClass, all: readonly Named[]) =>
-    all.map((waiting) => within.positionOf(waiting));
+    all.map((waiting) => within.positionOf(waiting, [within]));
 
   test("counts all of higher bands, and within its own as many turns of others as of its own user", () => {
     const { within, add } = createClass();
@@ -118,7 +118,9 @@ describe("a position", () => {
   test("is the place in which it is served, where all requests cost the same", () => {
     const { within, add, takeAll } = createClass();
     const all = ["a1", "b1", "a2", "a3", "c1", "b2", "c2", "c3", "c4"].map((name) => add(name));
-    const byPosition = all.toSorted((x, y) => within.positionOf(x) - within.positionOf(y));
+    const byPosition = all.toSorted(
+      (x, y) => within.positionOf(x, [within]) - within.positionOf(y, [within]),
+    );
     expect(positions(within, byPosition)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(takeAll(100)).toEqual(byPosition.map(({ name }) => name));
   });
@@ -129,17 +131,17 @@ describe("the pace", () => {
     const { within, add } = createClass();
     const [a1, last] = ["a1", "b1", "c1"].map((name) => add(name));
     for (const ms of [0, 100, 200]) within.departed(a1!, ms);
-    expect(within.startsInMs(last!, 300)).toBeNull();
+    expect(within.startsInMs(last!, 300, [within])).toBeNull();
     within.departed(a1!, 300);
     expect(within.intervalMs(300)).toBe(100);
-    expect(within.startsInMs(last!, 300)).toBe(200);
+    expect(within.startsInMs(last!, 300, [within])).toBe(200);
   });
 
   test("of a user's own turns, once it is known, tells of those who will be served before", () => {
     const { within, add } = createClass();
     const [a1, , a3] = ["a1", "a2", "a3", "b1"].map((name) => add(name));
     for (const ms of [0, 100, 200, 300]) within.departed(a1!, ms);
-    expect(within.startsInMs(a3!, 300)).toBe(3 * 100);
+    expect(within.startsInMs(a3!, 300, [within])).toBe(3 * 100);
   });
 
   test("is that of late: what was long ago counts no more", () => {

@@ -18,7 +18,7 @@ function createJob(expectedDurationMs: number | null = null) {
   const about = { submittedAtWallMs: START_MS, expectedDurationMs, callbackUrl: null };
   const job = new Job(routedRequest(), about);
   const view = (place: Place | null = null) =>
-    viewSubmission(job, { clock, expected, place: () => place });
+    viewSubmission(job, { clock, expected, place: () => place, explain: () => decision });
   return { clock, expected, job, view };
 }
 

@@ -41,7 +41,9 @@ function follow(scene: Scene = {}) {
     end: () => void (client.isEnded = true),
   };
   const line: { place: Place | null } = { place: null };
-  const outlook = { clock, expected: { ofModel: () => usualMs }, place: () => line.place };
+  const explain = () => ({ strategy: "hybrid", chosen: null, candidates: [] });
+  const expected = { ofModel: () => usualMs };
+  const outlook = { clock, expected, place: () => line.place, explain };
   const watch = new JobWatch({ job, events, outlook, showsPlacement });
   const start = () => job.decided(serving(0), decision, clock.wallMs());
   const end = (state: "completed" | "failed" = "completed") => job.moveTo(state, clock.wallMs());
