@@ -19,7 +19,7 @@ function createPlace(ageingMs: number, deadlineAtMs = 61_000) {
     account: new FairShare().of("a", "m"),
     sequence: 1,
     ageingMs,
-    queue: { nowMs: () => clock.now(), end: () => undefined },
+    queue: { nowMs: () => clock.now(), end: () => undefined, alike: () => [] },
   });
   return { clock, place };
 }
