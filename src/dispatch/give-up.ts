@@ -71,7 +71,9 @@ const RELEASE_FAILURES: Readonly<Record<ReleaseHow, string>> = {
 };
 
 function secondsToRun({ timeoutMs, deadlineAtMs, acceptedAtMs }: RoutedRequest): number {
-  return Math.round((timeoutMs ?? deadlineAtMs - acceptedAtMs) / 100) / 10;
+  // The clock has fractions, and half a tenth of a second must not hang on their rounding.
+  const toRunMs = Math.round(timeoutMs ?? deadlineAtMs - acceptedAtMs);
+  return Math.round(toRunMs / 100) / 10;
 }
 
 const BUSY_RETRY_AFTER_MS = 1000;

@@ -101,10 +101,8 @@ async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
   const { request, attempts } = trip;
   for (;;) {
     const tried = attempts.map(({ worker }) => worker.index);
-    const askedAtMs = deps.clock.now();
     const taken = deps.turns.take(request, tried);
-    const turn = taken instanceof Promise ? await taken : taken;
-    trip.queueMs += Math.round(deps.clock.now() - askedAtMs);
+    const turn = taken instanceof Promise ? await waited(deps, trip, taken) : taken;
     if (turn.kind === "gone") return gone(trip);
     if (turn.kind === "refused") return giveUp(trip, turn.error);
     const tags = { worker: turn.worker, attempts: attempts.length + 1, queueMs: trip.queueMs };
@@ -116,6 +114,13 @@ async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
     if (request.abandonment.reason) return gone(trip);
     if (!goesOn) return giveUp(trip, null);
   }
+}
+
+async function waited<T>({ clock }: RouteDeps, trip: Trip, turn: Promise<T>): Promise<T> {
+  const sinceMs = clock.now();
+  const taken = await turn;
+  trip.queueMs += Math.round(clock.now() - sinceMs);
+  return taken;
 }
 
 /** The slot is given back in the tick of the answer. */

@@ -74,6 +74,12 @@ test("a deadline tells how long it was, and the three ways out", () => {
   );
 });
 
+test("a deadline of half a tenth does not hang on the clock's fractions", () => {
+  const acceptedAtMs = 1000.2857142857143;
+  const error = deadlineError(routedRequest({ acceptedAtMs, deadlineAtMs: acceptedAtMs + 150 }));
+  expect(error.message).toContain("after 0.2 s");
+});
+
 test("a job's deadline names the field of the job", () => {
   expect(deadlineError(routedRequest({ timeoutMs: 30_000 })).message).toBe(
     "still generating after 30 s: send a longer timeout, or raise request_router.request_timeout",

@@ -1,58 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FairShare } from "../../../src/admission/fair-share.ts";
-import { Leases } from "../../../src/admission/leases.ts";
-import { Queue } from "../../../src/admission/queue.ts";
-import { Deadlines } from "../../../src/dispatch/deadlines.ts";
-import { Turns, type NoTurn, type Turn } from "../../../src/dispatch/turns.ts";
-import { Cooldowns } from "../../../src/failures/cooldowns.ts";
-import type { Worker } from "../../../src/fleet/worker.ts";
-import { Random } from "../../../src/routing/random.ts";
-import { FakeClock, settle } from "../../support/fake-clock.ts";
-import { routedRequest } from "../../support/request-builders.ts";
-import { fleetOf, serving, strategyNamed, viewOf } from "../../support/routing-builders.ts";
-
-/** alice may occupy one placement, bob ten. */
-function createTurns(workers: readonly Worker[]) {
-  const clock = new FakeClock();
-  const leases = new Leases(clock);
-  const fairShare = new FairShare();
-  const cooldowns = new Cooldowns({
-    ...{ clock, errorThreshold: 1, cooldownMs: 1000 },
-    onChange: () => undefined,
-  });
-  const snapshot = fleetOf(workers);
-  const limits: Record<string, number> = { alice: 1, bob: 10 };
-  const queue = new Queue({
-    ...{ clock, wheel: new Deadlines(clock), fairShare },
-    ...{ maxRequests: 100, maxBytes: 1000, userShare: 1, ageingMs: 30_000 },
-    placementsOf: (user) => leases.placementsOf(user),
-  });
-  const turns = new Turns({
-    ...{ clock, leases, cooldowns, fairShare, queue, random: new Random(1) },
-    strategy: strategyNamed("least_requests"),
-    view: () => ({ ...viewOf(snapshot), leases, cooldowns, nowMs: clock.now() }),
-    gpuLimitOf: (user) => limits[user] ?? 0,
-    observer: { onDecision: () => undefined, onQueued: () => undefined },
-  });
-  /** What each request got, by its name. */
-  const got: Record<string, Turn | NoTurn> = {};
-  const ask = async (id: string, user: string, changes = {}): Promise<void> => {
-    const deadlineAtMs = clock.now() + 30_000;
-    const asked = { id, user, acceptedAtMs: clock.now(), deadlineAtMs, ...changes };
-    const keep = async () => (got[id] = await turns.take(routedRequest(asked), []));
-    void keep();
-    await settle();
-  };
-  const end = async (id: string): Promise<void> => {
-    const turn = got[id];
-    if (turn?.kind !== "turn") throw new Error(`${id} has no slot`);
-    turn.release(null);
-    turns.slotFreed(turn.worker);
-    await settle();
-  };
-  const kindOf = (id: string): string | undefined => got[id]?.kind;
-  return { clock, queue, turns, limits, got, ask, end, kindOf };
-}
+import { settle } from "../../support/fake-clock.ts";
+import { serving } from "../../support/routing-builders.ts";
+import { createTurns } from "./turns-setup.ts";
 
 describe("a user at their gpu_limit who waits", () => {
   test("in one class has a free slot for another on the GPUs that they hold", async () => {
@@ -116,17 +65,17 @@ describe("a user at their gpu_limit who waits", () => {
     await settle();
     expect(kindOf("a2")).toBe("turn");
   });
-});
 
-test("what a newcomer takes counts at once in the order of those who wait", async () => {
-  const { ask, end, kindOf } = createTurns([
-    serving(0, { slots: 1 }),
-    serving(1, { slots: 1, types: ["training"] }),
-  ]);
-  await ask("b1", "bob");
-  await ask("b2", "bob");
-  await ask("a1", "alice");
-  await ask("b3", "bob", { type: "training" });
-  await end("b1");
-  expect(["b3", "b2", "a1"].map(kindOf)).toEqual(["turn", undefined, "turn"]);
+  test("is looked at again when a poll has changed the workers, and not before", async () => {
+    const { turns, ask, poll, kindOf } = createTurns([0, 1].map((i) => serving(i, { slots: 1 })));
+    await ask("a1", "alice");
+    await ask("a2", "alice");
+    turns.lookAgain();
+    await settle();
+    expect(kindOf("a2")).toBeUndefined();
+    poll([0, 1].map((i) => serving(i, { slots: 2 })));
+    turns.lookAgain();
+    await settle();
+    expect(kindOf("a2")).toBe("turn");
+  });
 });
