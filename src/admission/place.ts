@@ -98,10 +98,8 @@ export class Place implements Waiting, Waiter {
 
   /** When it rises further, or its time is over. */
   get changesAtMs(): number {
-    const { deadlineAtMs } = this.request;
-    if (this.level === HIGHEST_BAND) return deadlineAtMs;
-    const risesAtMs = this.acceptedAtMs + (this.level - this.band + 1) * this.#stepMs;
-    return Math.min(risesAtMs, deadlineAtMs);
+    if (this.level === HIGHEST_BAND) return this.request.deadlineAtMs;
+    return this.acceptedAtMs + (this.level - this.band + 1) * this.#stepMs;
   }
 
   leave(): void {

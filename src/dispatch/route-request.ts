@@ -170,15 +170,15 @@ function waitToRetry(
 }
 
 /**
- * What failed served nobody; of what was cut short nobody knows the cost, nor of a placement: its
- * caller's word must not move what everybody's turn is reckoned by.
+ * What no worker saw cost nothing. Of what failed or was cut short nobody knows the cost, and free it must
+ * not be: a user whose requests always fail would be the least served for ever. Nor is a placement's
+ * known: its caller's word must not move what everybody's turn is reckoned by.
  */
 function chargedUsage(
   { outcome, usage }: AttemptResult,
   { isPlacement }: RoutedRequest,
 ): TokenUsage | null {
-  if (isPlacement) return null;
-  const isFailure =
-    outcome.kind === "unreachable" || outcome.kind === "unusable" || outcome.kind === "broken";
-  return isFailure ? { promptTokens: 0, completionTokens: 0 } : usage;
+  if (outcome.kind === "unreachable") return { promptTokens: 0, completionTokens: 0 };
+  const isFailure = outcome.kind === "unusable" || outcome.kind === "broken";
+  return isPlacement || isFailure ? null : usage;
 }

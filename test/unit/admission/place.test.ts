@@ -5,13 +5,13 @@ import { WaitingClass } from "../../../src/admission/waiting-class.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 /** Accepted at 1000, of band 3, with 60 s to wait: a step is 10 s, or what ageing says if that is less. */
-function createPlace(ageingMs: number, deadlineAtMs = 61_000) {
+function createPlace(ageingMs: number) {
   const clock = new FakeClock();
   clock.advance(1000);
   const place = new Place({
     request: {
       ...{ user: "a", classKey: "class", model: "m", band: 3, bytes: 1, isRetry: false },
-      ...{ acceptedAtMs: 1000, deadlineAtMs, atUserLimit: false },
+      ...{ acceptedAtMs: 1000, deadlineAtMs: 61_000, atUserLimit: false },
       place: () => "no_slot",
       onEnd: () => undefined,
     },
@@ -38,6 +38,7 @@ describe("a place in the queue", () => {
       [4, 21_000],
       [5, 61_000],
     ]);
+    expect(place.levelNow()).toBe(5);
   });
 
   test("rises by the step of ageing where that is shorter", () => {
@@ -45,14 +46,5 @@ describe("a place in the queue", () => {
     expect(place.changesAtMs).toBe(1500);
     clock.advance(500);
     expect(place.levelNow()).toBe(4);
-  });
-
-  test("is over at its deadline, whatever step comes after", () => {
-    const { clock, place } = createPlace(30_000, 1600);
-    clock.advance(199);
-    place.level = place.levelNow();
-    expect([place.level, place.changesAtMs]).toEqual([4, 1200]);
-    place.level = 5;
-    expect(place.changesAtMs).toBe(1600);
   });
 });

@@ -104,7 +104,7 @@ describe("a position", () => {
   test("counts all of higher bands, and within its own as many turns of others as of its own user", () => {
     const { within, add } = createClass();
     const all = [
-      add("a1", { band: 5 }),
+      add("a1", { band: 4 }),
       add("a2"),
       add("a3"),
       add("a4"),

@@ -67,13 +67,17 @@ describe("a user at their gpu_limit who waits", () => {
   });
 
   test("is looked at again when a poll has changed the workers, and not before", async () => {
-    const { turns, ask, poll, kindOf } = createTurns([0, 1].map((i) => serving(i, { slots: 1 })));
+    const { turns, limits, ask, poll, kindOf } = createTurns(
+      [0, 1].map((i) => serving(i, { slots: 1 })),
+    );
     await ask("a1", "alice");
     await ask("a2", "alice");
     turns.lookAgain();
+    limits["alice"] = 2;
+    turns.lookAgain();
     await settle();
     expect(kindOf("a2")).toBeUndefined();
-    poll([0, 1].map((i) => serving(i, { slots: 2 })));
+    poll([0, 1].map((i) => serving(i, { slots: 1 })));
     turns.lookAgain();
     await settle();
     expect(kindOf("a2")).toBe("turn");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { settle } from "../../support/fake-clock.ts";
-import { serving } from "../../support/routing-builders.ts";
+import { modelsOf, servedModel, serving } from "../../support/routing-builders.ts";
 import { createTurns } from "./turns-setup.ts";
 
 describe("a newcomer", () => {
@@ -15,6 +15,17 @@ describe("a newcomer", () => {
     await settle();
     expect(["b1", "c1"].map(kindOf)).toEqual(["turn", undefined]);
   });
+});
+
+test("who waits is refused as soon as no worker could ever take it", async () => {
+  const { turns, queue, got, ask, poll } = createTurns([serving(0, { slots: 1 })]);
+  await ask("a1", "alice");
+  await ask("b1", "bob");
+  poll([serving(0, { models: modelsOf(servedModel("n")) })]);
+  turns.lookAgain();
+  await settle();
+  expect(got["b1"]).toMatchObject({ kind: "refused", error: { code: "MODEL_NOT_FOUND" } });
+  expect(queue.size).toBe(0);
 });
 
 describe("what counts at once in the order of those who wait", () => {
