@@ -1,6 +1,9 @@
 import type { RouterError } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 
+/** A client that reads nothing for this long is gone, whatever its connection says. */
+export const STALLED_CLIENT_MS = 60_000;
+
 /** A worker's whole answer, as it came. */
 export interface Answer {
   readonly status: number;

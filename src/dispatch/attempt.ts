@@ -4,7 +4,7 @@ import { RouterError } from "../errors.ts";
 import type { SignsOfLife } from "../failures/signs-of-life.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { mustLoadModel } from "../routing/load.ts";
-import type { AnswerSink, RouteTags } from "./answer.ts";
+import { STALLED_CLIENT_MS, type AnswerSink, type RouteTags } from "./answer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { withModel } from "./model-alias.ts";
 import { Relay, type AttemptResult } from "./relay.ts";
@@ -34,8 +34,6 @@ export interface AttemptsOptions {
 const CONNECT_TIMEOUT_MS = 2000;
 /** Below the 5 s after which common Python and C++ servers close idle connections. */
 const KEEP_ALIVE_MS = 4000;
-/** A client that reads nothing for this long is gone, whatever its connection says. */
-const STALLED_CLIENT_MS = 60_000;
 
 /** Sends to workers over HTTP: one pool of connections each. */
 export class Attempts {

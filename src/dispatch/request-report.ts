@@ -1,3 +1,4 @@
+import { gpuIdOf } from "../fleet/worker.ts";
 import type { AttemptRecord, RouteEnd } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 
@@ -46,7 +47,7 @@ function lastTry(last: AttemptRecord | undefined, acceptedAtMs: number) {
   const { firstByteAtMs, usage } = result;
   return {
     workerId: worker.id,
-    gpuId: worker.gpuIds[0] ?? worker.id,
+    gpuId: gpuIdOf(worker),
     firstByteMs: firstByteAtMs === null ? null : tenths(firstByteAtMs - acceptedAtMs),
     promptTokens: usage.promptTokens,
     completionTokens: usage.completionTokens,

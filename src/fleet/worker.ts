@@ -110,3 +110,8 @@ export interface Worker {
   readonly loadedModels: ReadonlySet<string> | null;
   readonly load: ReportedLoad | null;
 }
+
+/** The one id where there is room for one: its first GPU, or its own where no GPU of it is known. */
+export function gpuIdOf({ gpuIds, id }: Pick<Worker, "gpuIds" | "id">): string {
+  return gpuIds[0] ?? id;
+}

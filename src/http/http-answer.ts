@@ -1,9 +1,12 @@
 import type { ServerResponse } from "node:http";
-import type { Answer, AnswerSink, RouteTags } from "../dispatch/answer.ts";
+import {
+  STALLED_CLIENT_MS,
+  type Answer,
+  type AnswerSink,
+  type RouteTags,
+} from "../dispatch/answer.ts";
 import { errorBody, type RouterError } from "../errors.ts";
-
-/** No byte leaves for this long: the client is gone, whatever its connection says. */
-const STALLED_CLIENT_MS = 60_000;
+import { gpuIdOf } from "../fleet/worker.ts";
 
 /**
  * A routed answer on its way to the client: written raw, past the framework, because the bytes are
@@ -88,7 +91,7 @@ export class HttpAnswer implements AnswerSink {
     headers.push(...this.#rateLimits());
     if (tags === null) return headers;
     const { worker, attempts, queueMs } = tags;
-    const gpuId = worker.gpuIds[0] ?? worker.id;
+    const gpuId = gpuIdOf(worker);
     headers.push("x-gpu-id", headerSafe(gpuId), "x-worker-id", headerSafe(worker.id));
     headers.push("x-route-attempts", String(attempts), "x-queue-ms", String(queueMs));
     return headers;

@@ -5,7 +5,7 @@ import { failureOf } from "../dispatch/give-up.ts";
 import type { AttemptRecord } from "../dispatch/route-request.ts";
 import type { RoutedRequest } from "../dispatch/routed-request.ts";
 import { errorBody } from "../errors.ts";
-import type { Worker } from "../fleet/worker.ts";
+import { gpuIdOf } from "../fleet/worker.ts";
 import type { ExpectedDurations } from "../requests/expected-duration.ts";
 import type { Decision } from "../routing/explain.ts";
 import type { Job } from "../requests/job.ts";
@@ -230,10 +230,6 @@ function viewAttempt({ worker, outcome, startedAtMs, endedAtMs }: AttemptRecord)
     failure: failureOf(outcome) || null,
     duration_ms: Math.round(endedAtMs - startedAtMs),
   };
-}
-
-function gpuIdOf(worker: Worker): string {
-  return worker.gpuIds[0] ?? worker.id;
 }
 
 /** The last moment that a Date can say. */

@@ -1,20 +1,9 @@
 import OpenAI from "openai";
 import { expect, test } from "vitest";
-import type { Clock } from "../../src/clock.ts";
 import { startDemoFleet } from "../../src/demo/demo-fleet.ts";
+import { hurrying } from "../support/hurrying-clock.ts";
 
 const hello = { model: "demo-small", messages: [{ role: "user" as const, content: "Hello" }] };
-
-/** A clock that hurries by itself, for a client that cannot be stepped. */
-const hurrying: Clock = {
-  now: () => 0,
-  wallMs: () => 0,
-  after(_delayMs, run) {
-    const handle = setImmediate(run);
-    return { cancel: () => clearImmediate(handle) };
-  },
-  every: () => ({ cancel: () => {} }),
-};
 
 test("the official openai client chats, streams, embeds and lists with a demo worker", async () => {
   const own = await startDemoFleet({ clock: hurrying, host: "::1", makeKey: () => "unused" });

@@ -1,25 +1,14 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Clock } from "../../src/clock.ts";
 import { startDemoFleet } from "../../src/demo/demo-fleet.ts";
 import type { DemoFleet } from "../../src/demo/demo-fleet.ts";
+import { hurrying } from "../support/hurrying-clock.ts";
 import { openScene } from "../support/router-scene.ts";
 import { destroyMidStream, error, steppedStream } from "../support/stub-behaviours.ts";
 import { startStubWorker } from "../support/stub-worker.ts";
 import type { StubWorker } from "../support/stub-worker.ts";
 import { startTestRouter } from "../support/test-router.ts";
 import type { TestRouter } from "../support/test-router.ts";
-
-/** Demo workers that generate as fast as they can. */
-const hurrying: Clock = {
-  now: () => 0,
-  wallMs: () => 0,
-  after(_delayMs, run) {
-    const handle = setImmediate(run);
-    return { cancel: () => clearImmediate(handle) };
-  },
-  every: () => ({ cancel: () => {} }),
-};
 
 const hello = { model: "demo-small", messages: [{ role: "user" as const, content: "Hello" }] };
 
