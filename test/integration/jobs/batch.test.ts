@@ -140,3 +140,8 @@ test("a batch with an Idempotency-Key runs once, however often it is sent", asyn
   expect(estimated_completion_time).not.toBeNull();
   expect(stub.requests).toHaveLength(2);
 });
+
+test("a batch needs no room in a queue that there is not: its jobs take slots", async () => {
+  const { router } = await openScene({ config: { queue: { max_requests: 0 } } });
+  expect((await submitBatch(router, [{}, {}])).status).toBe(200);
+});

@@ -190,3 +190,13 @@ test("a refused job has its line in the log, like every routed request", async (
   const expected = { status: 404, errorCode: "MODEL_NOT_FOUND", workerId: null, attempts: 0 };
   expect(line?.fields).toMatchObject(expected);
 });
+
+test("a job that never left the queue keeps no decision, which would fill the memory", async () => {
+  const { behaviour, release } = held();
+  const { router } = await openScene({ worker: { slots: 1 }, behaviour });
+  await submit(router, { request_id: "first" });
+  await submit(router, { request_id: "second" });
+  expect(await (await cancelJob(router, "second")).json()).toMatchObject({ decision: null });
+  release();
+  await overJob(router, "first");
+});

@@ -71,6 +71,7 @@ describe("a request that finds every slot taken", () => {
     const { error, queueMs } = await end;
     expect(queueMs).toBe(5000);
     expect(told).toEqual(["504 DEADLINE_EXCEEDED after 0"]);
+    expect(error?.retryAfterMs).toBe(1000);
     expect(error?.message).toMatch(/no slot became free within 5 s: .*worker-0.*1 of 1/);
     other.release();
     expect(tried).toEqual([]);
