@@ -21,7 +21,6 @@ export const INACTIVE_PARTS: readonly InactivePart[] = [
   { setting: "logging.format", why: "logs are only written to stdout yet", use: "refused" },
   { setting: "logging.trace_file", why: "requests are not recorded yet", use: "refused" },
   { setting: "gpu_monitoring.source", why: "service is the only source yet", use: "refused" },
-  { setting: "error_handler.early_recovery", why: "cooldowns have one length", use: "refused" },
 ];
 
 /** What is set although its part is not built yet. */

@@ -7,6 +7,12 @@ import type { Clock, Timer } from "../clock.ts";
  */
 export const TICK_MS = 100;
 
+/**
+ * The process stood still so long, as while it was stopped or the machine slept: answers may lie in
+ * the sockets. They are read first, and what is due is looked at one tick later.
+ */
+const STANDSTILL_MS = 5000;
+
 /** A class, and no closure to cancel it by: there is one for every request. */
 class Entry implements Listed, Timer {
   listIndex = 0;
@@ -34,6 +40,7 @@ export class Deadlines {
   readonly #ticks = new Map<number, OpenList<Entry>>();
   #done: number;
   #ticker: Timer | null = null;
+  #turnedAtMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,7 +50,8 @@ export class Deadlines {
   /** Runs at the first tick at or after `atMs` on the clock's monotonic scale. */
   at(atMs: number, run: () => void): Timer {
     if (this.#ticker === null) {
-      this.#done = Math.floor(this.#clock.now() / TICK_MS);
+      this.#turnedAtMs = this.#clock.now();
+      this.#done = Math.floor(this.#turnedAtMs / TICK_MS);
       this.#armTicker();
     }
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#done + 1);
@@ -68,7 +76,11 @@ export class Deadlines {
 
   #turn(): void {
     this.#armTicker();
-    const now = Math.floor(this.#clock.now() / TICK_MS);
+    const nowMs = this.#clock.now();
+    const stoodStill = nowMs - this.#turnedAtMs > STANDSTILL_MS;
+    this.#turnedAtMs = nowMs;
+    if (stoodStill) return;
+    const now = Math.floor(nowMs / TICK_MS);
     while (this.#done < now) {
       this.#done += 1;
       this.#fire(this.#done);

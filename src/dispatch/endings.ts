@@ -1,11 +1,12 @@
 import type { Listed } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
-import { RouterError } from "../errors.ts";
+import type { RouterError } from "../errors.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import { attemptsFailedError, deadlineError, placementError, type ReleaseHow } from "./give-up.ts";
 import type { Judge } from "./judge.ts";
 import type { AttemptRecord, RouteEnd } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
+import { stoppedError } from "./stopped.ts";
 
 /** A request under way, with what became of it so far. */
 export interface Trip extends Listed {
@@ -13,6 +14,8 @@ export interface Trip extends Listed {
   readonly sink: AnswerSink;
   readonly judge: Judge;
   readonly attempts: AttemptRecord[];
+  /** Workers, by index, that were dead right after an attempt of this; null = none. */
+  deaths: Set<number> | null;
   /** null = not taken yet, or ended. */
   reservation: Reservation | null;
   /** In the queue, before all attempts together. */
@@ -53,7 +56,7 @@ export function gone(trip: Trip): RouteEnd {
   settle(trip);
   const { request, sink } = trip;
   if (request.abandonment.reason !== "shutdown") return endOf(trip, CLIENT_CLOSED_REQUEST, null);
-  const error = new RouterError("SHUTTING_DOWN", "the router stopped while this was running");
+  const error = stoppedError(trip.attempts.some(wasSent) ? "sent" : "unsent");
   return endOf(trip, sink.fail(error, lastTags(trip)), error);
 }
 

@@ -12,6 +12,9 @@ export interface JudgeDeps {
   readonly observer: RouteObserver;
 }
 
+/** Of a worker that says it is too busy, and not for how long. */
+const BUSY_PAUSE_MS = 1000;
+
 type Silence = Extract<AttemptOutcome, { readonly kind: "timeout" }>;
 
 interface Trial {
@@ -47,6 +50,10 @@ export class Judge {
     this.#judge({ record: { ...record, outcome: { ...outcome, workerAlive } }, wasProbe });
   }
 
+  async #trustIfAlive(worker: Worker): Promise<void> {
+    if (await this.#deps.isAlive(worker)) this.#deps.cooldowns.trust(worker.index);
+  }
+
   /** No further attempt: what was undecided is decided. */
   requestEnded(): void {
     // By index: a poll between two attempts makes a new object of the same worker.
@@ -63,6 +70,7 @@ export class Judge {
     const { record } = trial;
     const verdict = classify(record.outcome);
     this.#deps.observer.onAttemptEnd(this.#request, record, verdict.class);
+    if (verdict.suspects) void this.#trustIfAlive(record.worker);
     // A probe is judged at once: the worker waits for it, and has shown no success lately.
     if (verdict.mayBeTheRequest && !trial.wasProbe) {
       this.#undecided.push(trial);
@@ -73,8 +81,10 @@ export class Judge {
   }
 
   #charge({ record, wasProbe }: Trial, outcomeClass: OutcomeClass): void {
-    const { worker, outcome } = record;
+    const { worker, outcome, result } = record;
     const end = { class: outcomeClass, failure: failureOf(outcome), wasProbe };
-    this.#deps.cooldowns.ended(worker.index, end);
+    const { pauses, suspects = false } = classify(outcome);
+    const pause = pauses ? { pauseMs: result.answer?.retryAfterMs ?? BUSY_PAUSE_MS } : {};
+    this.#deps.cooldowns.ended(worker.index, { ...end, suspects, ...pause });
   }
 }

@@ -18,7 +18,7 @@ const TOKENS_MIN = 8;
 /** What an attempt's end tells about the fleet. */
 export function learnFrom(record: AttemptRecord, request: RoutedRequest, deps: LearnDeps): void {
   const { worker, outcome, result } = record;
-  if (outcome.kind === "unreachable" || isSilence(record)) deps.checkWorker(worker.index);
+  if (looksDead(record)) deps.checkWorker(worker.index);
   if (outcome.kind !== "answered") return;
   if (outcome.status < 300) learnSpeed(record, request, deps.speeds);
   else if (outcome.status === 404 && result.answer !== null) {
@@ -39,8 +39,9 @@ function learnSpeed(record: AttemptRecord, { model }: RoutedRequest, speeds: Spe
   speeds.observe({ workerIndex: worker.index, model, tokens, durationMs, concurrency });
 }
 
-function isSilence({ outcome }: AttemptRecord): boolean {
-  return outcome.kind === "timeout" && !outcome.workerAlive;
+function looksDead({ outcome }: AttemptRecord): boolean {
+  if (outcome.kind === "timeout") return !outcome.workerAlive;
+  return outcome.kind === "unreachable" || (outcome.kind === "broken" && !outcome.stale);
 }
 
 /**

@@ -5,6 +5,7 @@ import { RouterError } from "../errors.ts";
 import type { AttemptOutcome } from "../failures/classify.ts";
 import { networkFailure } from "../fleet/network-failure.ts";
 import type { Answer, AnswerSink, RouteTags } from "./answer.ts";
+import { faultOfHead, looksWhole } from "./answer-check.ts";
 import { parseRetryAfterMs } from "./retry-after.ts";
 import { countEvents, readUsage, type TokenUsage } from "./usage.ts";
 
@@ -29,6 +30,8 @@ export interface RelayOptions {
   readonly stream: boolean;
   readonly maxAnswerBytes: number;
   readonly clock: Clock;
+  /** Asked when the request goes out: on a connection that carried others before it? */
+  readonly isReused: () => boolean;
   /** Called with every byte that arrives. */
   readonly onSignOfLife: (nowMs: number) => void;
   /** Called exactly once. */
@@ -37,14 +40,10 @@ export interface RelayOptions {
 
 type Controller = Dispatcher.DispatchController;
 
-const UNSENT_CODES: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
+/** We have run out of sockets, ports or buffers: no fault of the worker's. */
+const OUR_CODES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS"]);
+/** Longer than a reset is under way; what breaks later has failed at its work. */
+const STALE_WITHIN_MS = 100;
 
 /**
  * The bytes of one upstream response. A stream goes to the sink chunk by chunk, with backpressure;
@@ -54,6 +53,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   readonly #options: RelayOptions;
   #controller: Controller | null = null;
   #ended = false;
+  #sentAtMs = 0;
+  #reused = false;
+  /** 0: nothing of an answer has come. */
   #status = 0;
   #contentType = "";
   #retryAfterMs: number | null = null;
@@ -84,6 +86,8 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
+    this.#sentAtMs = this.#options.clock.now();
+    this.#reused = this.#options.isReused();
     // The client may have gone while the connection was being made: then nothing is sent.
     if (this.#ended) controller.abort(new Error("abandoned before it was sent"));
   }
@@ -96,14 +100,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#retryAfterMs = parseRetryAfterMs(headers["retry-after"], this.#options.clock);
     if (status >= 300) return;
     const { stream } = this.#options;
-    if (!(stream ? EVENT_STREAM : JSON_TYPE).test(this.#contentType)) {
-      const asked = stream ? "text/event-stream" : "application/json";
-      const got = this.#contentType.slice(0, 60) || "no content type";
-      this.#refuse(`answered ${status} with ${got} instead of ${asked}`);
-    }
-    // It was refused beforehand, and its name does not pass to the client.
     const encoding = headers["content-encoding"];
-    if (encoding !== undefined) this.#refuse(`answered ${status} in content-encoding ${encoding}`);
+    const fault = faultOfHead({ status, contentType: this.#contentType, encoding }, stream);
+    if (fault !== null) this.#refuse(fault);
     this.#streaming = stream;
   }
 
@@ -136,8 +135,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseError(_: Controller, error: Error & { code?: string }): void {
     if (this.#ended) return;
     const failure = networkFailure(error);
-    if (UNSENT_CODES.has(error.code ?? "")) this.#end({ kind: "unreachable", failure }, null);
-    else this.#break(failure);
+    if (this.#controller !== null) return this.#break(failure);
+    this.#end({ kind: "unreachable", failure, ours: OUR_CODES.has(error.code ?? "") }, null);
   }
 
   /**
@@ -189,7 +188,12 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #break(failure: string): void {
     if (this.committed) this.#options.sink.cut(new RouterError("WORKER_FAILED", failure));
-    this.#end({ kind: "broken", failure, committed: this.committed }, null);
+    this.#end({ kind: "broken", failure, committed: this.committed, stale: this.#isStale() }, null);
+  }
+
+  #isStale(): boolean {
+    const afterMs = this.#options.clock.now() - this.#sentAtMs;
+    return this.#reused && this.#status === 0 && afterMs < STALE_WITHIN_MS;
   }
 
   #sawBytes(): void {
@@ -221,9 +225,6 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 }
 
-const EVENT_STREAM = /^text\/event-stream\s*(?:;|$)/i;
-const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
-
 const COLON = 0x3a;
 const LINE_FEED = 0x0a;
 
@@ -235,15 +236,4 @@ function isComment(chunk: Buffer): boolean {
 /** A header that comes twice is a list, whatever its type says. */
 function firstOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
-}
-
-/** A cheap look at both ends: parsing each answer would cost as much as the rest of its way. */
-function looksWhole(body: Buffer): boolean {
-  const text = (at: number): string => String.fromCharCode(body[at] ?? 0);
-  let start = 0;
-  let end = body.length - 1;
-  while (start < end && /\s/.test(text(start))) start += 1;
-  while (end > start && /\s/.test(text(end))) end -= 1;
-  const ends = text(start) + text(end);
-  return ends === "{}" || ends === "[]";
 }

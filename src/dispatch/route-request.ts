@@ -1,30 +1,20 @@
 import type { OpenList } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
-import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
-import {
-  classify,
-  type AttemptOutcome,
-  type OutcomeClass,
-  type Verdict,
-} from "../failures/classify.ts";
+import { classify, type AttemptOutcome, type OutcomeClass } from "../failures/classify.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
-import { retryDelayMs, type RetryPolicy } from "../failures/retry.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { AnswerSink, RouteTags } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
 import { deliver, giveUp, gone, refuse, settle, type Trip } from "./endings.ts";
 import { Judge } from "./judge.ts";
-import { pause } from "./pause.ts";
 import type { AttemptResult } from "./relay.ts";
+import { deadlyError, waitToRetry, type RetryDeps } from "./retries.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 import type { Turn, TurnObserver, Turns } from "./turns.ts";
 import type { TokenUsage } from "./usage.ts";
 
-export interface RouteDeps {
-  readonly clock: Clock;
-  readonly random: { next(): number };
-  readonly retry: RetryPolicy;
+export interface RouteDeps extends RetryDeps {
   readonly turns: Turns;
   /** All that are under way. */
   readonly running: OpenList<Trip>;
@@ -32,8 +22,6 @@ export interface RouteDeps {
   /** Charges the user's limits. Throws or rejects with what the client is told. */
   readonly reserve: (request: RoutedRequest) => Reservation | Promise<Reservation>;
   readonly attempt: Attempt;
-  /** Asks a silent worker whether it is alive. */
-  readonly isAlive: (worker: Worker) => Promise<boolean>;
   /** Told what happens, in the tick in which it happens; must not throw. */
   readonly observer: RouteObserver;
 }
@@ -49,6 +37,8 @@ export interface AttemptRecord {
   readonly result: AttemptResult;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
+  /** It was to show whether the worker is back from its cooldown. */
+  readonly wasProbe: boolean;
   /** Our requests in the worker while it ran, itself included: the mean of start and end. */
   readonly concurrency: number;
 }
@@ -76,6 +66,7 @@ export function createRouteRequest(deps: RouteDeps): RouteRequest {
       judge,
       reservation,
       attempts: [],
+      deaths: null,
       queueMs: 0,
       listIndex: 0,
     };
@@ -84,6 +75,7 @@ export function createRouteRequest(deps: RouteDeps): RouteRequest {
       const reserved = reservation ?? deps.reserve(request);
       trip.reservation = reserved instanceof Promise ? await reserved : reserved;
       if (request.abandonment.reason) return gone(trip);
+      deps.retryBudget.accepted();
       return await makeTrip(deps, trip);
     } catch (error) {
       if (!(error instanceof RouterError)) throw error;
@@ -112,7 +104,7 @@ async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
     if (verdict.retry === "no") return deliver(trip, record, tags);
     const goesOn = await waitToRetry(deps, trip, verdict);
     if (request.abandonment.reason) return gone(trip);
-    if (!goesOn) return giveUp(trip, null);
+    if (!goesOn) return giveUp(trip, deadlyError(trip));
   }
 }
 
@@ -126,7 +118,7 @@ async function waited<T>({ clock }: RouteDeps, trip: Trip, turn: Promise<T>): Pr
 /** The slot is given back in the tick of the answer. */
 async function tryOnce(
   deps: RouteDeps,
-  { request, sink, judge }: Trip,
+  { request, sink, judge, attempts }: Trip,
   { turn, tags }: { readonly turn: Turn; readonly tags: RouteTags },
 ): Promise<AttemptRecord> {
   const { clock, cooldowns, turns } = deps;
@@ -136,10 +128,11 @@ async function tryOnce(
   let usage: TokenUsage | null = null;
   try {
     const result = await deps.attempt({ worker, request, sink, tags });
-    const { outcome } = result;
+    const outcome = staleOnce(result.outcome, attempts);
     usage = chargedUsage(result, request);
     const concurrency = (runningAtStart + turns.runningOn(worker)) / 2;
-    const record = { worker, outcome, result, startedAtMs, endedAtMs: clock.now(), concurrency };
+    const endedAtMs = clock.now();
+    const record = { worker, outcome, result, wasProbe, startedAtMs, endedAtMs, concurrency };
     turn.release(usage);
     judge.attemptEnded({ record, wasProbe });
     return record;
@@ -153,20 +146,11 @@ async function tryOnce(
   }
 }
 
-/** Waits as the retry policy says. False: no further attempt. */
-function waitToRetry(
-  deps: RouteDeps,
-  { request, attempts }: Trip,
-  verdict: Verdict,
-): Promise<boolean> | boolean {
-  const tried = attempts.map(({ worker }) => worker.index);
-  const anotherWorker = deps.turns.couldGoElsewhere(request, tried);
-  if (!anotherWorker && verdict.retry === "elsewhere") return false;
-  const random = (): number => deps.random.next();
-  const terms = { policy: deps.retry, verdict, anotherWorker, random };
-  const delayMs = retryDelayMs({ ...terms, attempts: attempts.length });
-  if (delayMs === 0) return deps.clock.now() < request.deadlineAtMs;
-  return pause(deps.clock, request, delayMs);
+/** A stale connection is bad luck once; the second in a row is how the worker answers. */
+function staleOnce(outcome: AttemptOutcome, before: readonly AttemptRecord[]): AttemptOutcome {
+  if (outcome.kind !== "broken" || !outcome.stale) return outcome;
+  const last = before.at(-1)?.outcome;
+  return { ...outcome, stale: !(last?.kind === "broken" && last.stale) };
 }
 
 /**

@@ -7,12 +7,23 @@
 export type AttemptOutcome =
   /** A whole answer arrived, whatever its status. */
   | { readonly kind: "answered"; readonly status: number }
-  /** The connection could not be made: the request was provably not sent. */
-  | { readonly kind: "unreachable"; readonly failure: string }
+  /**
+   * The connection could not be made: the request was provably not sent. ours = for want of a socket
+   * or a port of our own.
+   */
+  | { readonly kind: "unreachable"; readonly failure: string; readonly ours?: boolean }
   /** A whole answer arrived, and it was not what was asked for. */
   | { readonly kind: "unusable"; readonly failure: string }
-  /** Reset or truncated. */
-  | { readonly kind: "broken"; readonly failure: string; readonly committed: boolean }
+  /**
+   * Reset or truncated. stale = at once, on a connection that had been kept alive: the worker has
+   * most likely closed it while it was idle.
+   */
+  | {
+      readonly kind: "broken";
+      readonly failure: string;
+      readonly committed: boolean;
+      readonly stale?: boolean;
+    }
   /** Our deadline or idle limit passed; alive = the worker showed a sign of life since it began. */
   | { readonly kind: "timeout"; readonly workerAlive: boolean; readonly committed: boolean }
   /** The client went away, or the job was cancelled. */
@@ -35,6 +46,12 @@ export interface Verdict {
   readonly retry: "no" | "elsewhere" | "anywhere";
   /** Trying again cannot run the request twice, so there is nothing to wait for. */
   readonly provablyUnsent: boolean;
+  /** The worker itself is worth an attempt at once. */
+  readonly sameWorkerAtOnce?: boolean;
+  /** The worker may be dead: it is asked, and gets nothing more until it answers, or a moment is over. */
+  readonly suspects?: boolean;
+  /** The worker is too busy for now: it gets nothing for a moment, and has failed in nothing. */
+  readonly pauses?: boolean;
   /**
    * The worker answered, and badly: a request that it cannot digest looks the same. Engines answer
    * 500 to fields of the wrong type, and one client must not take out a fleet with them.
@@ -44,12 +61,21 @@ export interface Verdict {
 
 const PASSED: Verdict = { class: "success", retry: "no", provablyUnsent: false };
 const WRONG_MODEL: Verdict = { class: "success", retry: "elsewhere", provablyUnsent: true };
-const BUSY: Verdict = { class: "neutral", retry: "elsewhere", provablyUnsent: true };
+const BUSY: Verdict = {
+  class: "neutral",
+  retry: "elsewhere",
+  provablyUnsent: true,
+  pauses: true,
+};
 const KEY_REFUSED: Verdict = { class: "failure", retry: "elsewhere", provablyUnsent: true };
 const FAILED: Verdict = { class: "failure", retry: "anywhere", provablyUnsent: false };
 const BAD_ANSWER: Verdict = { ...FAILED, mayBeTheRequest: true };
 const CUT: Verdict = { class: "failure", retry: "no", provablyUnsent: false };
-const UNREACHABLE: Verdict = { class: "connection", retry: "anywhere", provablyUnsent: true };
+const BROKEN: Verdict = { ...FAILED, suspects: true };
+const BROKEN_STREAM: Verdict = { ...CUT, suspects: true };
+const NO_SOCKET: Verdict = { class: "neutral", retry: "anywhere", provablyUnsent: true };
+const UNREACHABLE: Verdict = { ...NO_SOCKET, class: "connection", suspects: true };
+const STALE: Verdict = { ...FAILED, class: "neutral", sameWorkerAtOnce: true };
 const OUT_OF_TIME: Verdict = { class: "neutral", retry: "no", provablyUnsent: false };
 
 const SPECIAL_STATUSES: ReadonlyMap<number, Verdict> = new Map([
@@ -67,17 +93,25 @@ export function classify(outcome: AttemptOutcome): Verdict {
     case "answered":
       return classifyStatus(outcome.status);
     case "unreachable":
-      return UNREACHABLE;
+      return outcome.ours ? NO_SOCKET : UNREACHABLE;
     case "unusable":
       return BAD_ANSWER;
     case "broken":
-      return outcome.committed ? CUT : FAILED;
+      return classifyBroken(outcome);
     case "timeout":
       return outcome.workerAlive ? OUT_OF_TIME : CUT;
     case "abandoned":
     case "released":
       return OUT_OF_TIME;
   }
+}
+
+function classifyBroken({
+  committed,
+  stale,
+}: Extract<AttemptOutcome, { kind: "broken" }>): Verdict {
+  if (committed) return BROKEN_STREAM;
+  return stale ? STALE : BROKEN;
 }
 
 /** A worker's answer passes through, except where it says more about the worker than the request. */

@@ -1,132 +1,116 @@
 import type { Clock } from "../clock.ts";
-import type { OutcomeClass } from "./classify.ts";
+import type { AttemptEnd, Cooldown, CooldownChange, CooldownView } from "./cooldown-view.ts";
+import { Evidence, type Charge } from "./evidence.ts";
+import { Pause } from "./pause.ts";
+import { SlowStart } from "./slow-start.ts";
 
 /**
  * The time a failing worker gets no new requests. A worker is taken out when its failure share over
  * the last minute is above error_threshold beyond reasonable doubt, or when it fails several times in
- * a row; after the cooldown single probes decide whether it is back.
+ * a row; after the cooldown single probes decide whether it is back, and it starts slowly.
  */
 
-export interface CooldownOptions {
-  readonly clock: Clock;
+export interface CooldownSettings {
   /** error_handler.error_threshold, 0..1. */
   readonly errorThreshold: number;
   /** error_handler.gpu_cooldown_period. */
   readonly cooldownMs: number;
+  /** error_handler.early_recovery: checks that succeed end the wait for the first probe. */
+  readonly earlyRecovery: boolean;
+}
+
+export interface CooldownOptions {
+  readonly clock: Clock;
+  readonly settings: () => CooldownSettings;
+  /** Indices of the workers that could do the work of this one, itself included. */
+  readonly peersOf: (workerIndex: number) => readonly number[];
   readonly onChange: (change: CooldownChange) => void;
 }
 
-export interface CooldownChange {
-  readonly workerIndex: number;
-  readonly kind: "cooling" | "recovered";
-  readonly reason: string;
-  readonly untilMs: number;
-}
-
-export interface Cooldown {
-  readonly reason: string;
-  /** Monotonic; in the past while a probe is awaited. */
-  readonly untilMs: number;
-}
-
-/** How an attempt ended, for the worker's history. */
-export interface AttemptEnd {
-  readonly class: OutcomeClass;
-  /** What went wrong, in words; empty where nothing did. */
-  readonly failure: string;
-  /** What `began` returned. */
-  readonly wasProbe: boolean;
-}
-
-/** What routing reads. */
-export interface CooldownView {
-  /** True while the worker must get no new request: cooling, or its one probe is under way. */
-  blocks(workerIndex: number): boolean;
-  describe(workerIndex: number): Cooldown | null;
-}
-
-export const WINDOW_MS = 60_000;
-const BUCKETS = 6;
-const BUCKET_MS = WINDOW_MS / BUCKETS;
-/** Fewer requests than this say nothing about a share. */
-export const MIN_REQUESTS = 20;
-/** 99.5 % one-sided: a worker with a true share at the threshold is hardly ever taken out. */
-const WILSON_Z = 2.58;
-const FAILURES_IN_A_ROW = 5;
-const CONNECTION_FAILURES_IN_A_ROW = 3;
 const PROBE_SUCCESSES = 2;
+/** Of its checks, one after the other, before an early probe. */
+const EARLY_CHECKS = 2;
+
+/** A cooldown under way, up to the second good probe. */
+interface Cooling {
+  readonly kind: Charge["kind"];
+  readonly reason: string;
+  readonly sinceMs: number;
+  untilMs: number;
+  probeSuccesses: number;
+  checkSuccesses: number;
+}
 
 class WorkerHistory {
-  readonly successes = new Uint32Array(BUCKETS);
-  readonly failures = new Uint32Array(BUCKETS);
-  bucket = 0;
-  /** Failures in a row, and how much they weigh: shared ones half. */
-  inARow = 0;
-  weightInARow = 0;
-  connectionInARow = 0;
-  cooldown: Cooldown | null = null;
+  evidence = new Evidence();
+  cooling: Cooling | null = null;
   probeInFlight = false;
-  probeSuccesses = 0;
-
-  /** Moves the window on to the bucket of `nowMs`, emptying those that passed meanwhile. */
-  advance(nowMs: number): number {
-    const bucket = Math.floor(nowMs / BUCKET_MS);
-    const passed = Math.min(bucket - this.bucket, BUCKETS);
-    for (let i = 1; i <= passed; i++) {
-      this.successes[(this.bucket + i) % BUCKETS] = 0;
-      this.failures[(this.bucket + i) % BUCKETS] = 0;
-    }
-    this.bucket = bucket;
-    return bucket % BUCKETS;
-  }
-
-  /** The counts stay: they are still the truth about the last minute. */
-  cool(cooldown: Cooldown): void {
-    this.#restart(cooldown);
-  }
-
-  /** What was counted before must not take it out again. */
-  recover(): void {
-    this.successes.fill(0);
-    this.failures.fill(0);
-    this.#restart(null);
-  }
-
-  #restart(cooldown: Cooldown | null): void {
-    this.inARow = 0;
-    this.weightInARow = 0;
-    this.connectionInARow = 0;
-    this.cooldown = cooldown;
-    this.probeInFlight = false;
-    this.probeSuccesses = 0;
-  }
+  slowStart: SlowStart | null = null;
+  pause: Pause | null = null;
 }
 
 export class Cooldowns implements CooldownView {
   readonly #options: CooldownOptions;
   readonly #workers: (WorkerHistory | undefined)[] = [];
+  #coolingCount = 0;
 
   constructor(options: CooldownOptions) {
     this.#options = options;
   }
 
+  /** Workers whose cooldown is not over, those that are being probed among them. */
+  get coolingCount(): number {
+    return this.#coolingCount;
+  }
+
   blocks(workerIndex: number): boolean {
     const history = this.#workers[workerIndex];
-    if (!history?.cooldown) return false;
-    return history.probeInFlight || this.#options.clock.now() < history.cooldown.untilMs;
+    if (history === undefined) return false;
+    const { cooling, pause } = history;
+    if (cooling === null && pause === null) return false;
+    const nowMs = this.#options.clock.now();
+    if (pause !== null && nowMs < pause.untilMs) return true;
+    return cooling !== null && (history.probeInFlight || nowMs < cooling.untilMs);
+  }
+
+  slotLimit(workerIndex: number, slots: number): number {
+    const history = this.#workers[workerIndex];
+    if (!history?.slowStart) return slots;
+    const limit = history.slowStart.limit(slots, this.#options.clock.now());
+    if (limit >= slots) history.slowStart = null;
+    return limit;
+  }
+
+  isCooling(workerIndex: number): boolean {
+    return this.#coolingOf(workerIndex) !== null;
+  }
+
+  /** It has cooled for at least so long, and no probe of it is under way. */
+  mayBeProbedAfter(leastMs: number, workerIndex: number): boolean {
+    const cooling = this.#coolingOf(workerIndex);
+    if (!cooling || this.#workers[workerIndex]?.probeInFlight) return false;
+    return this.#options.clock.now() - cooling.sinceMs >= leastMs;
   }
 
   describe(workerIndex: number): Cooldown | null {
-    return this.#workers[workerIndex]?.cooldown ?? null;
+    const history = this.#workers[workerIndex];
+    if (!history) return null;
+    const { cooling, slowStart, pause } = history;
+    const nowMs = this.#options.clock.now();
+    if (cooling) {
+      const { reason, untilMs } = cooling;
+      return { state: nowMs < untilMs ? "cooling" : "probing", reason, untilMs };
+    }
+    if (pause !== null && nowMs < pause.untilMs) {
+      return { state: "paused", reason: pause.reason, untilMs: pause.untilMs };
+    }
+    if (!slowStart || nowMs >= slowStart.endsAtMs) return null;
+    return { state: "warming_up", reason: WARMING_UP, untilMs: slowStart.endsAtMs };
   }
 
   /** Share of failures in the last minute, 0..1; 0 when there were no requests. */
   errorRate(workerIndex: number): number {
-    const history = this.#workers[workerIndex];
-    if (!history) return 0;
-    history.advance(this.#options.clock.now());
-    const failures = sum(history.failures);
-    return failures === 0 ? 0 : failures / (failures + sum(history.successes));
+    return this.#workers[workerIndex]?.evidence.share(this.#options.clock.now()) ?? 0;
   }
 
   /**
@@ -135,7 +119,7 @@ export class Cooldowns implements CooldownView {
    */
   began(workerIndex: number): boolean {
     const history = this.#workers[workerIndex];
-    if (!history?.cooldown) return false;
+    if (!history?.cooling) return false;
     history.probeInFlight = true;
     return true;
   }
@@ -143,73 +127,113 @@ export class Cooldowns implements CooldownView {
   ended(workerIndex: number, end: AttemptEnd): void {
     const history = (this.#workers[workerIndex] ??= new WorkerHistory());
     if (end.wasProbe) history.probeInFlight = false;
+    this.#pause(history, end);
     // Answers to requests that were sent before the cooldown began say nothing new about it.
-    if (history.cooldown && !end.wasProbe) return;
+    if (history.cooling && !end.wasProbe) return;
     if (end.class === "neutral" || (end.class === "shared" && end.wasProbe)) return;
-    const bucket = history.advance(this.#options.clock.now());
-    if (end.class === "success") this.#succeeded(workerIndex, history, bucket);
-    else this.#failed(workerIndex, history, { ...end, bucket });
+    if (end.class === "success") this.#succeeded(workerIndex, history);
+    else {
+      history.evidence.failed(end.class, this.#options.clock.now());
+      this.#failed(workerIndex, history, end.failure);
+    }
   }
 
-  #succeeded(workerIndex: number, history: WorkerHistory, bucket: number): void {
-    history.successes[bucket] = (history.successes[bucket] ?? 0) + 1;
-    history.inARow = 0;
-    history.weightInARow = 0;
-    history.connectionInARow = 0;
-    if (!history.cooldown) return;
-    history.probeSuccesses += 1;
-    if (history.probeSuccesses < PROBE_SUCCESSES) return;
-    const { reason, untilMs } = history.cooldown;
-    history.recover();
-    this.#options.onChange({ workerIndex, kind: "recovered", reason, untilMs });
+  /** It has answered something: it is not dead. */
+  trust(workerIndex: number): void {
+    this.#workers[workerIndex]?.pause?.trust();
   }
 
-  #failed(
+  /** The worker was asked what it is, and answered or not. */
+  checked(workerIndex: number, isWell: boolean): void {
+    const cooling = this.#coolingOf(workerIndex);
+    const nowMs = this.#options.clock.now();
+    if (!cooling || !this.#options.settings().earlyRecovery || nowMs >= cooling.untilMs) return;
+    cooling.checkSuccesses = isWell ? cooling.checkSuccesses + 1 : 0;
+    if (cooling.checkSuccesses < EARLY_CHECKS) return;
+    cooling.untilMs = nowMs;
+    this.#tell(workerIndex, "due", cooling);
+  }
+
+  /** An operator says that it is well. False: nothing kept requests from it. */
+  clear(workerIndex: number): boolean {
+    const before = this.describe(workerIndex);
+    if (before === null) return false;
+    if (this.isCooling(workerIndex)) this.#coolingCount -= 1;
+    const history = new WorkerHistory();
+    // One that is under way stays the only one, also in a cooldown that comes before its end.
+    history.probeInFlight = this.#workers[workerIndex]?.probeInFlight ?? false;
+    this.#workers[workerIndex] = history;
+    this.#tell(workerIndex, "cleared", before);
+    return true;
+  }
+
+  #coolingOf(workerIndex: number): Cooling | null {
+    return this.#workers[workerIndex]?.cooling ?? null;
+  }
+
+  #pause(history: WorkerHistory, { pauseMs, suspects, failure }: AttemptEnd): void {
+    if (!suspects && pauseMs === undefined) return;
+    const nowMs = this.#options.clock.now();
+    history.pause ??= new Pause();
+    if (suspects) history.pause.suspect(nowMs, failure);
+    if (pauseMs !== undefined) history.pause.busy(nowMs + pauseMs, failure);
+  }
+
+  #succeeded(workerIndex: number, history: WorkerHistory): void {
+    const nowMs = this.#options.clock.now();
+    history.evidence.succeeded(nowMs);
+    history.slowStart?.succeeded();
+    const { cooling } = history;
+    if (!cooling) return;
+    cooling.probeSuccesses += 1;
+    if (cooling.probeSuccesses < PROBE_SUCCESSES) {
+      // The next probe need not wait: this one may have come before the cooldown was over.
+      cooling.untilMs = Math.min(cooling.untilMs, nowMs);
+      return;
+    }
+    history.cooling = null;
+    this.#coolingCount -= 1;
+    // What was counted before must not take it out again.
+    history.evidence = new Evidence();
+    history.slowStart = new SlowStart(nowMs);
+    this.#tell(workerIndex, "recovered", cooling);
+  }
+
+  #failed(workerIndex: number, history: WorkerHistory, failure: string): void {
+    const { errorThreshold, cooldownMs } = this.#options.settings();
+    const wasCooling = history.cooling;
+    const charge = wasCooling
+      ? { kind: wasCooling.kind, reason: "probe failed" }
+      : history.evidence.charge(errorThreshold);
+    if (charge === null || (!wasCooling && this.#isSpared(workerIndex, charge))) return;
+    const sinceMs = this.#options.clock.now();
+    const untilMs = sinceMs + cooldownMs;
+    const reason = `${charge.reason}: ${failure}`;
+    const { kind } = charge;
+    if (!wasCooling) this.#coolingCount += 1;
+    history.slowStart = null;
+    history.cooling = { kind, reason, sinceMs, untilMs, probeSuccesses: 0, checkSuccesses: 0 };
+    this.#tell(workerIndex, "cooling", history.cooling);
+  }
+
+  /**
+   * A worker that fails often is better than none: for their share no more than half of those that do
+   * the same work are taken out. One that does nothing but fail is no help, and always goes.
+   */
+  #isSpared(workerIndex: number, { kind }: Charge): boolean {
+    if (kind !== "share") return false;
+    const peers = this.#options.peersOf(workerIndex);
+    const out = peers.filter((index) => this.#coolingOf(index)?.kind === "share").length;
+    return (out + 1) * 2 > peers.length;
+  }
+
+  #tell(
     workerIndex: number,
-    history: WorkerHistory,
-    end: AttemptEnd & { readonly bucket: number },
+    kind: CooldownChange["kind"],
+    { reason, untilMs }: Pick<Cooldown, "reason" | "untilMs">,
   ): void {
-    // Half a failure in the row, and none in the share: a worker that does nothing else is still
-    // taken out, while good requests in between clear it.
-    const shared = end.class === "shared";
-    if (!shared) history.failures[end.bucket] = (history.failures[end.bucket] ?? 0) + 1;
-    history.inARow += 1;
-    history.weightInARow += shared ? 0.5 : 1;
-    history.connectionInARow = end.class === "connection" ? history.connectionInARow + 1 : 0;
-    const reason = this.#reasonToCool(history, end.failure);
-    if (reason === null) return;
-    const untilMs = this.#options.clock.now() + this.#options.cooldownMs;
-    history.cool({ reason, untilMs });
-    this.#options.onChange({ workerIndex, kind: "cooling", reason, untilMs });
-  }
-
-  #reasonToCool(history: WorkerHistory, failure: string): string | null {
-    if (history.cooldown) return `probe failed: ${failure}`;
-    if (history.connectionInARow >= CONNECTION_FAILURES_IN_A_ROW) {
-      return `${history.connectionInARow} connections in a row failed: ${failure}`;
-    }
-    if (history.weightInARow >= FAILURES_IN_A_ROW) {
-      return `${history.inARow} requests in a row failed: ${failure}`;
-    }
-    const failures = sum(history.failures);
-    const total = failures + sum(history.successes);
-    if (total < MIN_REQUESTS) return null;
-    if (wilsonLowerBound(failures, total, WILSON_Z) <= this.#options.errorThreshold) return null;
-    return `${failures} of ${total} requests failed in a minute: ${failure}`;
+    this.#options.onChange({ workerIndex, kind, reason, untilMs });
   }
 }
 
-/** Wilson score interval, lower end: E. B. Wilson, 1927. */
-export function wilsonLowerBound(failures: number, total: number, z: number): number {
-  if (total === 0) return 0;
-  const share = failures / total;
-  const z2 = (z * z) / total;
-  const spread = z * Math.sqrt((share * (1 - share)) / total + z2 / (4 * total));
-  return Math.max(0, (share + z2 / 2 - spread) / (1 + z2));
-}
-
-function sum(counts: Uint32Array): number {
-  let total = 0;
-  for (const count of counts) total += count;
-  return total;
-}
+const WARMING_UP = "back from its cooldown, and given more requests step by step";

@@ -8,14 +8,14 @@ export interface RetryPolicy {
 }
 
 /** Spreads the delay over 0.5..1.5 of itself, so that failed requests do not return all at once. */
-function jittered(delayMs: number, random: () => number): number {
+export function jittered(delayMs: number, random: () => number): number {
   return delayMs * (0.5 + random());
 }
 
 export interface RetryQuestion {
   readonly policy: RetryPolicy;
   readonly verdict: Verdict;
-  /** Attempts made so far, at least 1. */
+  /** Attempts made so far that count. */
   readonly attempts: number;
   /** A worker that was not tried yet could take it now. */
   readonly anotherWorker: boolean;
@@ -24,11 +24,12 @@ export interface RetryQuestion {
 
 /**
  * Milliseconds to wait before the next attempt; null = do not try again.
- * At once only where nothing was sent and another worker is there: else a dead fleet is hammered.
+ * At once only where the connection was stale, or nothing was sent and another worker is there: else
+ * a dead fleet is hammered.
  */
 export function retryDelayMs(question: RetryQuestion): number | null {
   const { policy, verdict, attempts, anotherWorker, random } = question;
   if (verdict.retry === "no" || attempts > policy.maxRetries) return null;
-  if (verdict.provablyUnsent && anotherWorker) return 0;
+  if (verdict.sameWorkerAtOnce || (verdict.provablyUnsent && anotherWorker)) return 0;
   return jittered(policy.delayMs, random);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Lease } from "../admission/leases.ts";
-import type { Cooldown } from "../failures/cooldowns.ts";
+import type { Cooldown } from "../failures/cooldown-view.ts";
 import type { Gpu, GpuProcess } from "../fleet/gpu.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
@@ -12,9 +12,18 @@ import type { Identity } from "./keys.ts";
 const known = z.number().nullable();
 
 const cooldownSchema = z
-  .object({ reason: z.string(), until: z.string() })
+  .object({
+    state: z
+      .enum(["paused", "cooling", "probing", "warming_up"])
+      .describe(
+        "paused: it was too busy. cooling: it failed. probing: one request at a time shows " +
+          "whether it is back. warming_up: it is, and gets more step by step.",
+      ),
+    reason: z.string(),
+    until: z.string().describe("In the past while probing."),
+  })
   .nullable()
-  .describe("null = it gets requests.");
+  .describe("null = nothing keeps requests from it.");
 
 const processSchema = z.object({
   pid: known,
@@ -165,7 +174,7 @@ function viewCooldown(worker: Worker, view: FleetView) {
   const cooldown = view.cooldownOf(worker.index);
   if (cooldown === null) return null;
   const until = new Date(view.wallMs + cooldown.untilMs - view.nowMs).toISOString();
-  return { reason: cooldown.reason, until };
+  return { state: cooldown.state, reason: cooldown.reason, until };
 }
 
 /** What others run is counted, and not named. */

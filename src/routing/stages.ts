@@ -1,5 +1,5 @@
 import type { LeaseCounts } from "../admission/leases.ts";
-import type { CooldownView } from "../failures/cooldowns.ts";
+import type { CooldownView } from "../failures/cooldown-view.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { ApiPath, RequestType, Worker } from "../fleet/worker.ts";
 import type { Random } from "./random.ts";

@@ -38,6 +38,7 @@ export function attemptRecord(changes: Partial<AttemptRecord> = {}): AttemptReco
       usage: { promptTokens: 10, completionTokens: 100 },
       heldUpByClient: false,
     },
+    wasProbe: false,
     startedAtMs: 0,
     endedAtMs: 1000,
     concurrency: 1,

@@ -1,4 +1,4 @@
-import type { Cooldown } from "../../src/failures/cooldowns.ts";
+import type { Cooldown } from "../../src/failures/cooldown-view.ts";
 import type { FleetSnapshot, SourceState } from "../../src/fleet/snapshot.ts";
 import type { ServedModel, Worker } from "../../src/fleet/worker.ts";
 import type { Question } from "../../src/routing/decide.ts";
@@ -64,13 +64,26 @@ export function fleetOf(
   };
 }
 
+/** "cooling" unless told. */
+interface KeptOut extends Omit<Cooldown, "state">, Partial<Pick<Cooldown, "state">> {
+  readonly blocks: boolean;
+  /** What its slow start leaves it. */
+  readonly slots?: number;
+}
+
+function describeCooldown(known: KeptOut | undefined): Cooldown | null {
+  if (!known) return null;
+  const { state = "cooling", reason, untilMs } = known;
+  return { state, reason, untilMs };
+}
+
 /** What is true at one moment, each by worker index (promised memory: by placement). */
 export interface Moment {
   readonly own?: Readonly<Record<number, number>>;
   readonly promisedBytes?: (placement: number, sinceMs: number) => number;
   /** Workers that the user occupies; their placements have the same numbers. */
   readonly held?: readonly number[];
-  readonly cooldowns?: Readonly<Record<number, Cooldown & { readonly blocks: boolean }>>;
+  readonly cooldowns?: Readonly<Record<number, KeptOut>>;
   readonly speeds?: Readonly<Record<number, number>>;
   readonly sources?: readonly SourceState[];
   readonly nowMs?: number;
@@ -94,7 +107,8 @@ export function viewOf(snapshot: FleetSnapshot, moment: Moment = {}): RoutingVie
     },
     cooldowns: {
       blocks: (index) => cooldowns[index]?.blocks ?? false,
-      describe: (index) => cooldowns[index] ?? null,
+      slotLimit: (index, slots) => cooldowns[index]?.slots ?? slots,
+      describe: (index) => describeCooldown(cooldowns[index]),
     },
     nowMs: moment.nowMs ?? 0,
     maxTemperatureC: 85,

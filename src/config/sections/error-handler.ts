@@ -19,7 +19,10 @@ export const errorHandler = mapping({
     .describe("How long a failing worker gets no new requests. Lower it if yours recover fast."),
   early_recovery: toggle()
     .default(false)
-    .describe("Ends a cooldown early when the worker's own health checks succeed again."),
+    .describe(
+      "Probes a cooling worker as soon as it answers two checks in a row, one every " +
+        "update_interval. Turn it on if yours come back well by themselves.",
+    ),
 })
   .prefault({})
   .describe("Failed polls, and what a failing worker is kept out for.");

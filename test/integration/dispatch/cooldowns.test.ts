@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Arrivals } from "../../support/arrivals.ts";
 import { CHAT } from "../../support/live-request.ts";
 import { openScene } from "../../support/router-scene.ts";
 import { error, json } from "../../support/stub-behaviours.ts";
 import type { Exchange } from "../../support/stub-behaviours.ts";
+import { SOON } from "../../support/test-router.ts";
 import type { TestRouter } from "../../support/test-router.ts";
 
 const PATH = "/v1/chat/completions";
@@ -65,9 +66,79 @@ test("a failing worker is out, then gets one probe at a time, and is back after 
   }
 
   expect(messages(router, "worker recovered from its cooldown")).toBe(1);
-  stub.always(json());
+  for (let count = 0; count < 3; count++) {
+    const { answer } = await heldProbe(router, held);
+    const other = await router.post(PATH, CHAT);
+    expect(other.status).toBe(503);
+    expect(await other.text()).toContain("1 for now: it warms up after its cooldown");
+    await json()(held.all.at(-1)!);
+    expect((await answer).status).toBe(200);
+  }
+});
+
+test("while it is the only one, a worker that cools for long is tried once a second", async () => {
+  const request_router = { max_retries: 0, request_timeout: 20 };
+  const { router, stub } = await openScene({ config: { request_router } });
+  stub.next(...Array.from({ length: FAILURES_IN_A_ROW }, () => error(500, "out of memory")));
+  for (let count = 0; count < FAILURES_IN_A_ROW; count++) await router.post(PATH, CHAT);
   const answers = await Promise.all(Array.from({ length: 10 }, () => router.post(PATH, CHAT)));
-  for (const answer of answers) expect(answer.status).toBe(200);
+  expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+  expect(messages(router, "worker recovered from its cooldown")).toBe(1);
+});
+
+test("early_recovery probes a worker as soon as its checks succeed", async () => {
+  const { router, stubs } = await openScene({
+    workers: 2,
+    config: {
+      error_handler: { early_recovery: true },
+      gpu_monitoring: { update_interval: 0.05 },
+      load_balancer: { strategy: "round_robin" },
+      request_router: { retry_delay: 0.001 },
+    },
+  });
+  const [failing] = stubs;
+  failing!.next(...Array.from({ length: FAILURES_IN_A_ROW }, () => error(500, "out of memory")));
+  while (messages(router, "worker cooling down") === 0) await router.post(PATH, CHAT);
+  await expect
+    .poll(() => messages(router, "worker is probed early: its checks succeed"), SOON)
+    .toBe(1);
+  while (messages(router, "worker recovered from its cooldown") === 0) {
+    expect((await router.post(PATH, CHAT)).status).toBe(200);
+  }
+});
+
+describe("DELETE /api/v1/gpus/{gpu_id}/cooldown", () => {
+  const clear = (router: TestRouter, id: string, key: string) =>
+    fetch(`${router.url}/api/v1/gpus/${id}/cooldown`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${key}` },
+    });
+
+  test("lets an operator end a cooldown, for a request that waits as well", async () => {
+    const error_handler = { gpu_cooldown_period: 300 };
+    const config = { error_handler, request_router: { max_retries: 0, request_timeout: 20 } };
+    const { router, stub } = await openScene({ config });
+    stub.next(...Array.from({ length: FAILURES_IN_A_ROW }, () => error(500, "out of memory")));
+    for (let count = 0; count < FAILURES_IN_A_ROW; count++) await router.post(PATH, CHAT);
+    const waiting = router.post(PATH, CHAT);
+    expect((await clear(router, "worker-1", router.keys.user)).status).toBe(403);
+    const answer = await clear(router, "worker-1", router.keys.operator);
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      { gpu_id: "worker-1", cleared: ["worker-1"] },
+    ]);
+    expect((await waiting).status).toBe(200);
+    expect(messages(router, "cooldown cleared by an operator")).toBe(1);
+    const again = await clear(router, "worker-1", router.keys.admin);
+    expect(await again.json()).toEqual({ gpu_id: "worker-1", cleared: [] });
+  });
+
+  test("names a GPU that is not known", async () => {
+    const { router } = await openScene();
+    const answer = await clear(router, "GPU-9", router.keys.operator);
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain("GPU_NOT_FOUND");
+  });
 });
 
 test("a probe that fails begins the cooldown anew", async () => {

@@ -8,7 +8,6 @@ test.each([
   ["logging: { format: loki }", "logging.format"],
   ["logging: { trace_file: t }", "logging.trace_file"],
   ["gpu_monitoring: { source: dcgm }", "gpu_monitoring.source"],
-  ["error_handler: { early_recovery: true }", "error_handler.early_recovery"],
 ])("%s is refused with a sentence", (yaml, setting) => {
   expect(problemsIn(yaml)).toEqual([
     expect.stringMatching(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Clock } from "../../../src/clock.ts";
 import { Deadlines, TICK_MS } from "../../../src/dispatch/deadlines.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
@@ -122,5 +123,49 @@ describe("the wheel", () => {
     expect(clock.pendingTimers).toBe(0);
     clock.advance(1000);
     expect(ran).toBe(false);
+  });
+});
+
+describe("after a standstill of the process", () => {
+  /** A clock whose process was stopped for so long: no timer ran meanwhile. */
+  const createStopped = () => {
+    const running = new FakeClock();
+    let stoodStillMs = 0;
+    const clock: Clock = {
+      now: () => running.now() + stoodStillMs,
+      wallMs: () => running.wallMs() + stoodStillMs,
+      after: (delayMs, run) => running.after(delayMs, run),
+      every: (periodMs, run) => running.every(periodMs, run),
+    };
+    const stop = (ms: number): void => void (stoodStillMs += ms);
+    return { running, clock, stop };
+  };
+
+  test("what is due waits for one tick, in which sockets are read", () => {
+    const { running, clock, stop } = createStopped();
+    const deadlines = new Deadlines(clock);
+    const fired: string[] = [];
+    deadlines.at(1000, () => fired.push("a"));
+    deadlines.at(70_000, () => fired.push("b"));
+    running.advance(500);
+    stop(60_000);
+    running.advance(TICK_MS);
+    expect(fired).toEqual([]);
+    running.advance(TICK_MS);
+    expect(fired).toEqual(["a"]);
+    running.advance(9500);
+    expect(fired).toEqual(["a", "b"]);
+    deadlines.close();
+  });
+
+  test("a short one is none", () => {
+    const { running, clock, stop } = createStopped();
+    const deadlines = new Deadlines(clock);
+    const fired: string[] = [];
+    deadlines.at(1000, () => fired.push("a"));
+    stop(4000);
+    running.advance(TICK_MS);
+    expect(fired).toEqual(["a"]);
+    deadlines.close();
   });
 });

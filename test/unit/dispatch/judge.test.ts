@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Judge, type JudgeDeps } from "../../../src/dispatch/judge.ts";
-import { Cooldowns } from "../../../src/failures/cooldowns.ts";
 import type { AttemptOutcome } from "../../../src/failures/classify.ts";
 import type { Worker } from "../../../src/fleet/worker.ts";
+import { cooldownsFor } from "../../support/cooldown-builders.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 import { attemptRecord, routedRequest } from "../../support/request-builders.ts";
 import { serving } from "../../support/routing-builders.ts";
@@ -23,12 +23,7 @@ const dead: JudgeDeps["isAlive"] = () => Promise.resolve(false);
 /** Real cooldowns of workers 0 and 1, and what the observer and the silent workers were asked. */
 function openCourt({ isAlive = dead } = {}) {
   const clock = new FakeClock();
-  const cooldowns = new Cooldowns({
-    clock,
-    errorThreshold: 0.1,
-    cooldownMs: COOLDOWN_MS,
-    onChange: () => undefined,
-  });
+  const cooldowns = cooldownsFor(clock, { cooldownMs: COOLDOWN_MS });
   const told: string[] = [];
   const observer = {
     onDecision: () => undefined,

@@ -61,15 +61,16 @@ describe("speed", () => {
 });
 
 describe("a worker is asked what it is", () => {
-  test("after a connection that failed, and after silence", () => {
+  test("after a connection that failed or broke, and after silence", () => {
+    learn({ outcome: { kind: "broken", failure: "reset", committed: false } });
     learn({ outcome: { kind: "unreachable", failure: "refused" } });
     learn({ outcome: { kind: "timeout", workerAlive: false, committed: false } });
-    expect(checked).toEqual([0, 0]);
+    expect(checked).toEqual([0, 0, 0]);
   });
 
-  test("not after a slow answer, a broken one or an abandoned one", () => {
+  test("not after a slow answer, a stale connection or an abandoned one", () => {
     learn({ outcome: { kind: "timeout", workerAlive: true, committed: false } });
-    learn({ outcome: { kind: "broken", failure: "reset", committed: false } });
+    learn({ outcome: { kind: "broken", failure: "reset", committed: false, stale: true } });
     learn({ outcome: { kind: "abandoned" } });
     learn({});
     expect(checked).toEqual([]);

@@ -11,11 +11,12 @@ import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import type { Trip } from "../../../src/dispatch/endings.ts";
 import { createRouteRequest } from "../../../src/dispatch/route-request.ts";
 import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
+import { RetryBudget } from "../../../src/failures/retry-budget.ts";
 import { Turns } from "../../../src/dispatch/turns.ts";
 import type { AttemptOutcome } from "../../../src/failures/classify.ts";
-import { Cooldowns } from "../../../src/failures/cooldowns.ts";
 import type { RouterError } from "../../../src/errors.ts";
 import { Random } from "../../../src/routing/random.ts";
+import { cooldownsFor } from "../../support/cooldown-builders.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { routedRequest } from "../../support/request-builders.ts";
 import { fleetOf, serving, strategyNamed, viewOf } from "../../support/routing-builders.ts";
@@ -41,6 +42,8 @@ interface StageOptions {
   readonly queue?: number;
   readonly gpuLimit?: number;
   readonly onDecision?: (request: RoutedRequest) => void;
+  /** After each connection that breaks, its worker is dead. */
+  readonly workersDie?: boolean;
   /** Thrown by the reservation. */
   readonly quotaError?: RouterError;
   readonly steps: readonly Step[];
@@ -51,12 +54,7 @@ export function setStage(options: StageOptions) {
   const { workers = 2, slots = 8, maxRetries = 3, queue: maxRequests = 100, steps } = options;
   const clock = new FakeClock();
   const leases = new Leases(clock);
-  const cooldowns = new Cooldowns({
-    clock,
-    errorThreshold: 0.1,
-    cooldownMs: COOLDOWN_MS,
-    onChange: () => undefined,
-  });
+  const cooldowns = cooldownsFor(clock, { cooldownMs: COOLDOWN_MS });
   const fleet = fleetOf(Array.from({ length: workers }, (_, index) => serving(index, { slots })));
   const script = [...steps];
   /** Indexes of the workers that were tried. */
@@ -64,10 +62,8 @@ export function setStage(options: StageOptions) {
   const random = new Middle(1);
   const fairShare = new FairShare();
   const queue = new Queue({
-    ...{ clock, wheel: new Deadlines(clock), fairShare, maxRequests },
-    maxBytes: 2 ** 20,
-    userShare: 1,
-    ageingMs: 30_000,
+    ...{ clock, wheel: new Deadlines(clock), fairShare },
+    limits: () => ({ maxRequests, maxBytes: 2 ** 20, userShare: 1, ageingMs: 30_000 }),
     placementsOf: (user) => leases.placementsOf(user),
   });
   /** Requests that were told to wait. */
@@ -77,16 +73,19 @@ export function setStage(options: StageOptions) {
     onQueued: ({ id }: RoutedRequest) => void queued.push(id),
     onAttemptEnd: () => undefined,
   };
+  const strategy = strategyNamed("least_requests");
   const turns = new Turns({
     ...{ clock, random, leases, cooldowns, fairShare, queue, observer },
-    strategy: strategyNamed("least_requests"),
+    strategy: () => strategy,
     view: () => ({ ...viewOf(fleet), leases, cooldowns, nowMs: clock.now() }),
     gpuLimitOf: () => options.gpuLimit ?? 100,
   });
   const reservations: ReservationEnd[] = [];
+  const retryBudget = new RetryBudget(clock);
   const routeRequest = createRouteRequest({
     ...{ clock, random, turns, cooldowns, observer, running: new OpenList<Trip>() },
     retry: { maxRetries, delayMs: RETRY_DELAY_MS },
+    retryBudget,
     reserve: () => {
       if (options.quotaError) throw options.quotaError;
       return { end: (end) => void reservations.push(end) };
@@ -98,7 +97,7 @@ export function setStage(options: StageOptions) {
       if (!step) throw new Error("no attempt was expected");
       return typeof step === "function" ? step(job) : step;
     },
-    isAlive: () => Promise.resolve(false),
+    isAlive: () => Promise.resolve(options.workersDie !== true),
   });
   const told: string[] = [];
   const send = (changes: Partial<RoutedRequest> = {}) =>
@@ -120,7 +119,7 @@ export function setStage(options: StageOptions) {
     expect(queue.size).toBe(0);
   });
   return {
-    ...{ clock, leases, cooldowns, fairShare, queue, turns, reservations, queued },
+    ...{ clock, leases, cooldowns, fairShare, queue, turns, reservations, queued, retryBudget },
     ...{ tried, told, send, take },
   };
 }

@@ -5,8 +5,8 @@ import type { Clock } from "../../../src/clock.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { Turns, type NoTurn, type Turn } from "../../../src/dispatch/turns.ts";
 import type { RoutedRequest } from "../../../src/dispatch/routed-request.ts";
-import { Cooldowns } from "../../../src/failures/cooldowns.ts";
 import { Random } from "../../../src/routing/random.ts";
+import { cooldownsFor } from "../../support/cooldown-builders.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { routedRequest } from "../../support/request-builders.ts";
 import { fleetOf, serving, strategyNamed, viewOf } from "../../support/routing-builders.ts";
@@ -54,19 +54,17 @@ export function createTraffic(fleet: Fleet, makeLeases = (clock: Clock) => new L
   const leases = makeLeases(clock);
   const fairShare = new FairShare();
   const snapshot = fleetOf(Array.from({ length: workers }, (_, i) => serving(i, { slots })));
-  const cooldowns = new Cooldowns({
-    ...{ clock, errorThreshold: 1, cooldownMs: 1000 },
-    onChange: () => undefined,
-  });
+  const cooldowns = cooldownsFor(clock, { errorThreshold: 1, cooldownMs: 1000 });
   const queue = new Queue({
     ...{ clock, wheel: new Deadlines(clock), fairShare },
-    ...{ maxRequests, maxBytes: 2 ** 30, userShare: 0.2, ageingMs: 30_000 },
+    limits: () => ({ maxRequests, maxBytes: 2 ** 30, userShare: 0.2, ageingMs: 30_000 }),
     placementsOf: (user) => leases.placementsOf(user),
   });
+  const strategy = strategyNamed("least_requests");
   const turns = new Turns({
     ...{ clock, leases, cooldowns, fairShare, queue },
     random: new Random(fleet.seed),
-    strategy: strategyNamed("least_requests"),
+    strategy: () => strategy,
     view: () => ({ ...viewOf(snapshot), leases, cooldowns, nowMs: clock.now() }),
     gpuLimitOf: () => gpuLimit,
     observer: { onDecision: () => undefined, onQueued: () => undefined },

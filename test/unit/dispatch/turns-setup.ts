@@ -4,9 +4,9 @@ import { Queue } from "../../../src/admission/queue.ts";
 import { Deadlines } from "../../../src/dispatch/deadlines.ts";
 import { Turns, type NoTurn, type Turn } from "../../../src/dispatch/turns.ts";
 import type { TokenUsage } from "../../../src/dispatch/usage.ts";
-import { Cooldowns } from "../../../src/failures/cooldowns.ts";
 import type { Worker } from "../../../src/fleet/worker.ts";
 import { Random } from "../../../src/routing/random.ts";
+import { cooldownsFor } from "../../support/cooldown-builders.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 import { routedRequest } from "../../support/request-builders.ts";
 import { fleetOf, strategyNamed, viewOf } from "../../support/routing-builders.ts";
@@ -16,20 +16,18 @@ export function createTurns(workers: readonly Worker[]) {
   const clock = new FakeClock();
   const leases = new Leases(clock);
   const fairShare = new FairShare();
-  const cooldowns = new Cooldowns({
-    ...{ clock, errorThreshold: 1, cooldownMs: 1000 },
-    onChange: () => undefined,
-  });
+  const cooldowns = cooldownsFor(clock, { errorThreshold: 1, cooldownMs: 1000 });
   let snapshot = fleetOf(workers);
   const limits: Record<string, number> = { alice: 1 };
   const queue = new Queue({
     ...{ clock, wheel: new Deadlines(clock), fairShare },
-    ...{ maxRequests: 100, maxBytes: 1000, userShare: 1, ageingMs: 30_000 },
+    limits: () => ({ maxRequests: 100, maxBytes: 1000, userShare: 1, ageingMs: 30_000 }),
     placementsOf: (user) => leases.placementsOf(user),
   });
+  const strategy = strategyNamed("least_requests");
   const turns = new Turns({
     ...{ clock, leases, cooldowns, fairShare, queue, random: new Random(1) },
-    strategy: strategyNamed("least_requests"),
+    strategy: () => strategy,
     view: () => ({ ...viewOf(snapshot), leases, cooldowns, nowMs: clock.now() }),
     gpuLimitOf: (user) => limits[user] ?? 10,
     observer: { onDecision: () => undefined, onQueued: () => undefined },

@@ -82,6 +82,7 @@ describe("a request that finds every slot taken", () => {
     for (let i = 0; i < 5; i++) {
       cooldowns.ended(0, { class: "failure", failure: "it broke", wasProbe: false });
     }
+    expect(cooldowns.began(0)).toBe(true);
     const end = send({ deadlineAtMs: 5000 });
     await clock.advanceAsync(5000);
     const { error } = await end;

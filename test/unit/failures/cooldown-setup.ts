@@ -1,18 +1,18 @@
 import type { OutcomeClass } from "../../../src/failures/classify.ts";
-import { Cooldowns, type CooldownChange } from "../../../src/failures/cooldowns.ts";
+import type { CooldownChange } from "../../../src/failures/cooldown-view.ts";
+import { cooldownsFor, type CooldownChoices } from "../../support/cooldown-builders.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 export const COOLDOWN_MS = 300_000;
 
 /** The cooldowns of a fleet, and worker 0 to be tried. */
-export function createTrial({ errorThreshold = 0.1, cooldownMs = COOLDOWN_MS } = {}) {
+export function createTrial(choices: CooldownChoices = {}) {
   const clock = new FakeClock();
   const changes: CooldownChange[] = [];
-  const cooldowns = new Cooldowns({
-    clock,
-    errorThreshold,
-    cooldownMs,
+  const cooldowns = cooldownsFor(clock, {
+    cooldownMs: COOLDOWN_MS,
     onChange: (change) => changes.push(change),
+    ...choices,
   });
 
   /** A request that begins now; what is returned ends it. */

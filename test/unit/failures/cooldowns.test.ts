@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MIN_REQUESTS, WINDOW_MS, wilsonLowerBound } from "../../../src/failures/cooldowns.ts";
+import { MIN_REQUESTS, WINDOW_MS, wilsonLowerBound } from "../../../src/failures/evidence.ts";
 import { COOLDOWN_MS, createTrial } from "./cooldown-setup.ts";
 
 describe("failures in a row", () => {
@@ -12,7 +12,7 @@ describe("failures in a row", () => {
     const reason = "3 connections in a row failed: it broke";
     const untilMs = COOLDOWN_MS;
     expect(changes).toEqual([{ workerIndex: 0, kind: "cooling", reason, untilMs }]);
-    expect(cooldowns.describe(0)).toEqual({ reason, untilMs });
+    expect(cooldowns.describe(0)).toEqual({ state: "cooling", reason, untilMs });
   });
 
   test("of any kind take it out at the fifth", () => {

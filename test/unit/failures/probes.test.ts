@@ -17,7 +17,7 @@ describe("a cooldown", () => {
     expect(cooldowns.blocks(0)).toBe(true);
     clock.advance(1);
     expect(cooldowns.blocks(0)).toBe(false);
-    expect(cooldowns.describe(0)).not.toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(true);
   });
 
   test("is neither lengthened nor shortened by requests that were sent before it", () => {
@@ -47,9 +47,9 @@ describe("a probe", () => {
   test("that succeeds twice brings the worker back", () => {
     const { cooldowns, tries, changes } = createDue();
     tries("success", 1);
-    expect(cooldowns.describe(0)).not.toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(true);
     tries("success", 1);
-    expect(cooldowns.describe(0)).toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(false);
     expect(changes.at(-1)).toMatchObject({ workerIndex: 0, kind: "recovered" });
     expect(cooldowns.began(0)).toBe(false);
     expect(cooldowns.blocks(0)).toBe(false);
@@ -68,9 +68,9 @@ describe("a probe", () => {
     });
     clock.advance(COOLDOWN_MS);
     tries("success", 1);
-    expect(cooldowns.describe(0)).not.toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(true);
     tries("success", 1);
-    expect(cooldowns.describe(0)).toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(false);
   });
 
   test.each(["neutral", "shared"] as const)("whose end is %s makes room for the next", (said) => {
@@ -78,9 +78,43 @@ describe("a probe", () => {
     const end = send();
     end(said);
     expect(cooldowns.blocks(0)).toBe(false);
-    expect(cooldowns.describe(0)).not.toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(true);
     tries("success", 2);
-    expect(cooldowns.describe(0)).toBeNull();
+    expect(cooldowns.isCooling(0)).toBe(false);
+  });
+
+  test("that comes early and succeeds makes the next one due at once", () => {
+    const { clock, cooldowns, send, tries } = createTrial();
+    tries("failure", 5);
+    clock.advance(1000);
+    send()("success");
+    expect(cooldowns.blocks(0)).toBe(false);
+    expect(cooldowns.describe(0)).toMatchObject({ state: "probing", untilMs: 1000 });
+  });
+
+  test("may come early once the worker has cooled for a moment, and one at a time", () => {
+    const { clock, cooldowns, send, tries } = createTrial();
+    clock.advance(70_000);
+    expect(cooldowns.mayBeProbedAfter(1000, 0)).toBe(false);
+    tries("failure", 5);
+    clock.advance(999);
+    expect(cooldowns.mayBeProbedAfter(1000, 0)).toBe(false);
+    clock.advance(1);
+    expect(cooldowns.mayBeProbedAfter(1000, 0)).toBe(true);
+    const end = send();
+    expect(cooldowns.mayBeProbedAfter(1000, 0)).toBe(false);
+    end("neutral");
+    expect(cooldowns.mayBeProbedAfter(1000, 0)).toBe(true);
+  });
+
+  test("that fails does not count its worker twice among those that cool", () => {
+    const { clock, cooldowns, tries } = createDue();
+    expect(cooldowns.coolingCount).toBe(1);
+    tries("failure", 1);
+    expect(cooldowns.coolingCount).toBe(1);
+    clock.advance(COOLDOWN_MS);
+    tries("success", 2);
+    expect(cooldowns.coolingCount).toBe(0);
   });
 
   test("is not ended by requests that were sent before the cooldown", () => {
@@ -117,7 +151,7 @@ test("failures of before a short cooldown do not count after it", () => {
   tries("failure", 5);
   clock.advance(1000);
   tries("success", 2);
-  expect(cooldowns.describe(0)).toBeNull();
+  expect(cooldowns.isCooling(0)).toBe(false);
   tries("success", 19);
   tries("failure", 1);
   expect(cooldowns.blocks(0)).toBe(false);

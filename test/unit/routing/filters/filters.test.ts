@@ -1,10 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Gpu } from "../../../../src/fleet/gpu.ts";
-import type { Worker } from "../../../../src/fleet/worker.ts";
 import { computeCapability } from "../../../../src/routing/filters/compute-capability.ts";
 import { computeUnits } from "../../../../src/routing/filters/compute-units.ts";
-import { cooldown } from "../../../../src/routing/filters/cooldown.ts";
-import { freeSlot } from "../../../../src/routing/filters/free-slot.ts";
 import { gpuStatus } from "../../../../src/routing/filters/gpu-status.ts";
 import { servesModel } from "../../../../src/routing/filters/serves-model.ts";
 import { servesPath } from "../../../../src/routing/filters/serves-path.ts";
@@ -12,36 +9,13 @@ import { servesType } from "../../../../src/routing/filters/serves-type.ts";
 import { temperature } from "../../../../src/routing/filters/temperature.ts";
 import { untried } from "../../../../src/routing/filters/untried.ts";
 import { workerUp } from "../../../../src/routing/filters/worker-up.ts";
-import type { Filter, Rejection, RoutingRequest } from "../../../../src/routing/stages.ts";
 import { gpu } from "../../../support/fleet-builders.ts";
-import {
-  fleetOf,
-  modelsOf,
-  routingRequest,
-  servedModel,
-  serving,
-  viewOf,
-  type Moment,
-} from "../../../support/routing-builders.ts";
-
-interface Case {
-  readonly worker?: Partial<Worker>;
-  readonly request?: Partial<RoutingRequest>;
-  readonly moment?: Moment;
-}
-
-/** null = the worker passes. */
-function verdict(filter: Filter, { worker, request, moment }: Case = {}): Rejection | null {
-  const asked = [serving(0, worker), routingRequest(request), viewOf(fleetOf([]), moment)] as const;
-  return filter.passes(...asked) ? null : filter.reject(...asked);
-}
+import { modelsOf, servedModel } from "../../../support/routing-builders.ts";
+import { forEver, forNow, verdict, type Case } from "./verdict.ts";
 
 const withGpu = (changes: Partial<Gpu>): Case => ({
   worker: { gpuIds: ["a", "b"], gpus: [gpu("a"), gpu("b", changes)] },
 });
-
-const forNow = (reason: string): Rejection => ({ reason, permanent: false });
-const forEver = (reason: string): Rejection => ({ reason, permanent: true });
 
 describe("serves_model", () => {
   test("lets pass who serves the model by its public name", () => {
@@ -169,6 +143,21 @@ describe("gpu_status", () => {
       "GPU b reports error: XID 79; ECC",
     );
   });
+
+  test("rejects for now a GPU that its monitor reports no longer", () => {
+    const health = { status: "critical", errors: ["no longer reported by its monitor"] } as const;
+    const missing = withGpu({ status: "error", health, isMissing: true });
+    expect(verdict(gpuStatus, missing)).toEqual(
+      forNow("GPU b is no longer reported by its monitor"),
+    );
+  });
+
+  test("names every GPU of the worker that is broken", () => {
+    const gpus = [gpu("a", { status: "maintenance" }), gpu("b"), gpu("c", { status: "error" })];
+    expect(verdict(gpuStatus, { worker: { gpus } })?.reason).toBe(
+      "GPU a reports maintenance, GPU c reports error",
+    );
+  });
 });
 
 test("temperature rejects for now what is too hot, naming the figure, the limit and its key", () => {
@@ -181,37 +170,13 @@ test("temperature rejects for now what is too hot, naming the figure, the limit 
   );
 });
 
-describe("cooldown", () => {
-  const cooling = (untilMs: number, blocks = true): Case => ({
-    moment: { nowMs: 1000, cooldowns: { 0: { reason: "5 in a row failed", untilMs, blocks } } },
-  });
-
-  test("tells how long it still takes, and why", () => {
-    expect(verdict(cooldown)).toBeNull();
-    expect(verdict(cooldown, cooling(61_001))).toEqual(
-      forNow("cooling down for 61 s more: 5 in a row failed"),
-    );
-  });
-
-  test("tells that the probe is under way when the time is over", () => {
-    expect(verdict(cooldown, cooling(1000))?.reason).toBe(
-      "waiting for its probe to answer: 5 in a row failed",
-    );
-  });
-
-  test("lets the probe pass", () => {
-    expect(verdict(cooldown, cooling(500, false))).toBeNull();
-  });
-});
-
-test("free_slot rejects for now who holds as many of our leases as it has slots", () => {
-  const holding = (leases: number): Case => ({
-    worker: { slots: 2 },
-    moment: { own: { 0: leases } },
-  });
-  expect(verdict(freeSlot, holding(1))).toBeNull();
-  expect(verdict(freeSlot, holding(2))).toEqual(forNow("all slots are taken (2 of 2)"));
-  expect(verdict(freeSlot, holding(3))?.reason).toBe("all slots are taken (3 of 2)");
+test("temperature names every GPU of the worker that is too hot", () => {
+  const hot = [gpu("a", { temperatureC: 91, tooHot: true }), gpu("b", { temperatureC: 70 })];
+  const gpus = [...hot, gpu("c", { temperatureC: 86.5, tooHot: true })];
+  expect(verdict(temperature, { worker: { gpus } })?.reason).toBe(
+    "GPU a is too hot: 91 °C, GPU c is too hot: 86.5 °C, " +
+      "limit 85 °C (gpu_monitoring.max_temperature)",
+  );
 });
 
 test("untried rejects for now who had its try", () => {
