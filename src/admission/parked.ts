@@ -8,10 +8,13 @@ import type { WaitingClass } from "./waiting-class.ts";
  */
 export class Parked {
   readonly #byPlacement = new Map<number, Set<Account>>();
+  /** All of them: a user whose limit is 0 occupies nothing. */
+  readonly #all = new Set<Account>();
 
   /** `placements`: those that the user occupies now. */
   park(account: Account, within: WaitingClass, placements: Iterable<number>): void {
     account.parkedIn.add(within);
+    this.#all.add(account);
     for (const line of account.lines) if (line.within === within) line.hide();
     for (const placement of placements) {
       let parked = this.#byPlacement.get(placement);
@@ -25,16 +28,18 @@ export class Parked {
     const parked = this.#byPlacement.get(placement);
     if (!parked) return false;
     this.#byPlacement.delete(placement);
-    for (const account of parked) release(account);
+    for (const account of parked) this.#release(account);
     return true;
   }
 
   releaseAll(): void {
-    for (const placement of [...this.#byPlacement.keys()]) this.releaseOn(placement);
+    this.#byPlacement.clear();
+    for (const account of this.#all) this.#release(account);
   }
-}
 
-function release(account: Account): void {
-  account.parkedIn.clear();
-  for (const line of account.lines) line.show();
+  #release(account: Account): void {
+    this.#all.delete(account);
+    account.parkedIn.clear();
+    for (const line of account.lines) line.show();
+  }
 }

@@ -2,10 +2,12 @@ import { RouterError } from "../errors.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { Question } from "./decide.ts";
 import { firstRejection } from "./explain.ts";
+import { listHeat } from "./filters/temperature.ts";
 import { settle } from "./settled.ts";
 import type { Rejection, RoutingRequest, RoutingView } from "./stages.ts";
 
 const WORKERS_NAMED = 5;
+const HOT_WORKERS_NAMED = 100;
 const MODELS_NAMED = 10;
 
 /** The error for a request that nobody can take now: it names the workers, each with its reason. */
@@ -28,7 +30,9 @@ export function nobodyError(question: Question): RouterError {
     const message = `every slot for ${request.model} is taken: ${reasons}`;
     return new RouterError("QUEUE_FULL", message, { retryAfterMs: SLOT_RETRY_AFTER_MS });
   }
-  const message = `no worker can take ${request.model} now: ${reasons}`;
+  const message = forNow.every(({ filter }) => filter === "temperature")
+    ? `every GPU for ${request.model} is too hot: ${hotWorkers(forNow, view)}`
+    : `no worker can take ${request.model} now: ${reasons}`;
   return new RouterError("NO_GPU_AVAILABLE", message, { retryAfterMs: retryAfterMs(forNow, view) });
 }
 
@@ -43,8 +47,11 @@ export function impossibleError(question: Question): RouterError | null {
     ),
   );
   if (mayEver) return null;
-  const error = nobodyError(question);
-  return error.code === "MODEL_NOT_FOUND" || error.code === "NO_GPU_FITS" ? error : null;
+  const all = view.snapshot.workers;
+  const rejections = all.flatMap((worker) => permanentRejection(question, worker) ?? []);
+  return all.length > 0 && rejections.length === all.length
+    ? neverError(question, rejections)
+    : null;
 }
 
 /** At the end of a wait: 504 where workers were usable and full all along, else 503 with the reasons. */
@@ -60,6 +67,19 @@ export function expiredError(question: Question, waitedMs: number): RouterError 
 }
 
 type WorkerRejection = Rejection & { readonly filter: string; readonly worker: Worker };
+
+/** What is in the way for now may come before it. */
+function permanentRejection(
+  { strategy, request, view }: Question,
+  worker: Worker,
+): WorkerRejection | null {
+  for (const filter of strategy.filters) {
+    if (filter.passes(worker, request, view)) continue;
+    const rejection = filter.reject(worker, request, view);
+    if (rejection.permanent) return { ...rejection, filter: filter.name, worker };
+  }
+  return null;
+}
 
 /** A cooldown may end between the decision and this look at it. */
 function justFreeError({ model }: RoutingRequest): RouterError {
@@ -79,6 +99,14 @@ function neverError({ view, request }: Question, rejections: WorkerRejection[]):
   const served = models.slice(0, MODELS_NAMED).join(", ") || "none";
   const message = `no worker serves the model ${request.model}; served: ${served}${more}`;
   return new RouterError("MODEL_NOT_FOUND", message, { param: "model" });
+}
+
+/** Each of them, up to a bound: whoever reads it looks for the room that is hot, or the wrong limit. */
+function hotWorkers(rejections: readonly WorkerRejection[], view: RoutingView): string {
+  const workers = rejections.map(({ worker }) => worker);
+  const more = workers.length - HOT_WORKERS_NAMED;
+  const rest = more > 0 ? `; and ${more} more workers` : "";
+  return listHeat(workers.slice(0, HOT_WORKERS_NAMED), view) + rest;
 }
 
 function listReasons(rejections: readonly WorkerRejection[]): string {

@@ -101,6 +101,41 @@ describe("nobody available now", () => {
     );
   });
 
+  const hotAt = (index: number, ...temperatures: readonly number[]) => {
+    const gpus = temperatures.map((temperatureC, at) =>
+      gpu(`GPU-${index}${at}`, { temperatureC, tooHot: true }),
+    );
+    return serving(index, { gpuIds: gpus.map(({ id }) => id), gpus });
+  };
+
+  test("for heat alone lists each temperature, and the key to change once", () => {
+    expect(errorOf([hotAt(0, 91, 88), hotAt(1, 86)])).toMatchObject({
+      code: "NO_GPU_AVAILABLE",
+      message:
+        "every GPU for m is too hot: worker-0: GPU GPU-00 91 °C, GPU GPU-01 88 °C; " +
+        "worker-1: GPU GPU-10 86 °C; limit 85 °C (gpu_monitoring.max_temperature)",
+    });
+  });
+
+  test("for heat alone names every worker, up to a hundred", () => {
+    const workers = Array.from({ length: 102 }, (_, index) => hotAt(index, 90));
+    const { message } = errorOf(workers);
+    expect(message.match(/GPU-\d+ 90 °C/g)).toHaveLength(100);
+    expect(message).toMatch(/\(gpu_monitoring\.max_temperature\); and 2 more workers$/);
+  });
+
+  test("for broken GPUs alone names each GPU with its errors", () => {
+    const health = { status: "critical", errors: ["XID 79"] } as const;
+    const broken = [
+      serving(0, { gpus: [gpu("a", { status: "error", health })] }),
+      serving(1, { gpus: [gpu("b", { status: "error", health, isMissing: true })] }),
+    ];
+    expect(errorOf(broken).message).toBe(
+      "no worker can take m now: worker-0: GPU a reports error: XID 79; " +
+        "worker-1: GPU b is no longer reported by its monitor",
+    );
+  });
+
   test("names five workers at most", () => {
     const workers = Array.from({ length: 7 }, (_, at) => serving(at, { state: "down" }));
     expect(errorOf(workers).message).toMatch(/worker-4: down: [^;]*; and 2 more$/);
