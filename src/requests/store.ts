@@ -43,8 +43,8 @@ export class JobStore {
   readonly #byId = new Map<string, readonly Job[]>();
   readonly #everyone = new NewestFirst<Entry>();
   readonly #byUser = new Map<string, NewestFirst<Entry>>();
-  /** In order of their end. */
-  readonly #finished = new Map<Job, number>();
+  /** In order of their end; `atMs` is monotonic: a jump of the wall clock expires nothing. */
+  readonly #finished = new Map<Job, { readonly bytes: number; readonly atMs: number }>();
   #finishedBytes = 0;
   #lastSequence = 0;
 
@@ -76,10 +76,10 @@ export class JobStore {
 
   remove(job: Job): void {
     this.#forget(job);
-    const bytes = this.#finished.get(job);
-    if (bytes === undefined) return;
+    const finished = this.#finished.get(job);
+    if (finished === undefined) return;
     this.#finished.delete(job);
-    this.#finishedBytes -= bytes;
+    this.#finishedBytes -= finished.bytes;
   }
 
   find(user: string, id: string): Job | null {
@@ -132,8 +132,9 @@ export class JobStore {
   #keepFinished(job: Job): void {
     // Refused in the tick of its submission: it was removed, and nobody will ask for it.
     if (this.#byKey.get(keyOf(job.owner, job.id))?.job !== job) return;
-    this.#finished.set(job, job.bytes);
-    this.#finishedBytes += job.bytes;
+    const { bytes } = job;
+    this.#finished.set(job, { bytes, atMs: this.#options.clock.now() });
+    this.#finishedBytes += bytes;
     for (const [oldest] of this.#finished) {
       if (this.#finishedBytes <= this.#options.maxBytes) break;
       this.remove(oldest);
@@ -141,9 +142,9 @@ export class JobStore {
   }
 
   #dropExpired(): void {
-    const expiredBefore = this.#options.clock.wallMs() - this.#options.ttlMs;
-    for (const [job] of this.#finished) {
-      if ((job.finishedAtWallMs ?? 0) > expiredBefore) break;
+    const expiredBefore = this.#options.clock.now() - this.#options.ttlMs;
+    for (const [job, { atMs }] of this.#finished) {
+      if (atMs > expiredBefore) break;
       this.remove(job);
     }
   }
