@@ -3,9 +3,11 @@ import type { Log } from "../log.ts";
 import { createAskWorkers } from "./engines/ask-worker.ts";
 import { engines } from "./engines/engines.ts";
 import { Fleet } from "./fleet.ts";
-import { createPoller } from "./poller.ts";
+import { createPoller, type PollSettings } from "./poller.ts";
 import { createMonitoringService } from "./sources/monitoring-service.ts";
+import type { GpuSource } from "./sources/source.ts";
 import { createSpeedBook, type SpeedBook } from "./speed.ts";
+import type { CheckListener } from "./worker-checks.ts";
 import type { Worker, WorkerSpec } from "./worker.ts";
 
 export interface FleetLoopDeps {
@@ -13,19 +15,28 @@ export interface FleetLoopDeps {
   readonly log: Log;
   /** Our leases on a worker now, by its index. */
   readonly ownLeases: (workerIndex: number) => number;
+  readonly listener?: CheckListener;
+  /** Over HTTP where it is left out; the simulator has another. */
+  readonly network?: FleetNetwork;
+  /** 0 <= x < 1; spreads the rounds of polls. */
+  readonly random?: () => number;
 }
 
-export interface FleetSettings {
+/** Who is asked for facts. */
+export interface FleetNetwork {
+  readonly openSource: typeof createMonitoringService;
+  readonly askWorkers: typeof createAskWorkers;
+}
+
+const HTTP: FleetNetwork = { openSource: createMonitoringService, askWorkers: createAskWorkers };
+
+export interface FleetSettings extends PollSettings {
   readonly workers: readonly WorkerSpec[];
   readonly workerHosts: readonly string[];
   readonly maxTemperatureC: number;
   /** Base URLs of GPU Monitoring Services, and the Bearer token for them. */
   readonly monitorUrls: readonly string[];
   readonly monitorToken: string | null;
-  readonly updateIntervalMs: number;
-  readonly healthCheckIntervalMs: number;
-  /** Of a failed source, inside one update interval. */
-  readonly retry: { readonly maxRetries: number; readonly delayMs: number };
 }
 
 /** The loop of facts: sources and workers are polled, and the fleet's snapshot is replaced. */
@@ -34,6 +45,8 @@ export interface FleetLoop {
   readonly speeds: SpeedBook;
   /** Resolves after the first round of polls. */
   start(): Promise<void>;
+  /** After the settings have changed: takes up workers and sources, and asks everybody at once. */
+  reconfigured(): void;
   /** Asks this worker soon what it is: something about it looked wrong. */
   check(workerIndex: number): void;
   /** Whether the worker answers anything at all, asked now. */
@@ -41,20 +54,19 @@ export interface FleetLoop {
   close(): Promise<void>;
 }
 
-export function createFleetLoop(deps: FleetLoopDeps, settings: FleetSettings): FleetLoop {
-  const { clock, log } = deps;
+/** `settings` are asked anew when `reconfigured` is called; intervals and retries at each use. */
+export function createFleetLoop(deps: FleetLoopDeps, settings: () => FleetSettings): FleetLoop {
+  const { clock, log, network = HTTP } = deps;
   const speeds = createSpeedBook();
-  const fleet = new Fleet({ ...settings, clock, log, engines, speeds });
-  const { monitorToken: token } = settings;
-  const sources = settings.monitorUrls.map((url) =>
-    createMonitoringService({ name: new URL(url).host, url, token, clock }),
-  );
-  const workers = createAskWorkers({ clock });
+  const fleet = new Fleet({ ...settings(), clock, log, engines, speeds });
+  const openSources = createSourceOpener(network.openSource, clock);
+  let sources = openSources(settings(), new Map());
+  const workers = network.askWorkers({ clock });
   const poller = createPoller({
     ...deps,
-    ...settings,
+    settings,
     fleet,
-    sources,
+    sources: () => [...sources.values()],
     engines,
     askWorker: (worker, path) => workers.ask(worker, path),
   });
@@ -62,15 +74,50 @@ export function createFleetLoop(deps: FleetLoopDeps, settings: FleetSettings): F
     fleet,
     speeds,
     start: () => poller.start(),
+    reconfigured() {
+      const before = sources;
+      sources = openSources(settings(), before);
+      fleet.reconfigure(settings());
+      poller.reconfigured();
+      for (const [key, source] of before) if (!sources.has(key)) void source.close();
+    },
     check: (workerIndex) => poller.check(workerIndex),
-    isAlive: (worker) =>
+    isAlive: shared((worker) =>
       workers.ask(worker, "/health").then(
         () => true,
         () => false,
       ),
+    ),
     async close() {
       await poller.close();
-      await Promise.all([workers.close(), ...sources.map((source) => source.close())]);
+      await Promise.all([workers.close(), ...[...sources.values()].map((s) => s.close())]);
     },
   };
+}
+
+/** Many requests can meet a dead worker at once: it is asked once for all of them. */
+function shared(ask: FleetLoop["isAlive"]): FleetLoop["isAlive"] {
+  const asking = new Map<number, Promise<boolean>>();
+  return (worker) => {
+    const { index } = worker;
+    const known = asking.get(index);
+    if (known) return known;
+    const answer = ask(worker).finally(() => asking.delete(index));
+    asking.set(index, answer);
+    return answer;
+  };
+}
+
+type Sources = ReadonlyMap<string, GpuSource>;
+
+/** One for each monitor; those of `open` that are still wanted stay as they are. */
+function createSourceOpener(openSource: FleetNetwork["openSource"], clock: Clock) {
+  return ({ monitorUrls, monitorToken: token }: FleetSettings, open: Sources): Sources =>
+    new Map(
+      monitorUrls.map((url) => {
+        const key = JSON.stringify([url, token]);
+        const source = open.get(key) ?? openSource({ name: new URL(url).host, url, token, clock });
+        return [key, source];
+      }),
+    );
 }

@@ -1,16 +1,12 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Engine } from "./engines/engine.ts";
-import { isTooHot, type Gpu, type GpuHealth, type GpuReading } from "./gpu.ts";
-import { logGpuChanges } from "./gpu-changes.ts";
+import type { GpuHealth, GpuReading } from "./gpu.ts";
+import { namedGpus, type NamedGpus } from "./missing-gpus.ts";
 import { workersFromEndpoints } from "./reported-endpoints.ts";
-import {
-  buildSnapshot,
-  type FleetSnapshot,
-  type SourceState,
-  type WorkerEntry,
-} from "./snapshot.ts";
+import { buildSnapshot, type FleetSnapshot, type WorkerEntry } from "./snapshot.ts";
 import type { SpeedBook } from "./speed.ts";
+import { Telemetry } from "./telemetry.ts";
 import type { EngineName, WorkerFacts, WorkerSpec, WorkerState } from "./worker.ts";
 
 /** Thousands of workers report their load one by one; one snapshot takes up a batch of them. */
@@ -18,14 +14,19 @@ const COALESCE_MS = 50;
 /** A monitor that invents a new endpoint at each poll must not fill the memory or the log. */
 const MAX_IGNORED_ENDPOINTS = 1000;
 
-export interface FleetOptions {
+/** What the operator says of the fleet. */
+export interface FleetConfig {
+  readonly workers: readonly WorkerSpec[];
+  readonly maxTemperatureC: number;
+  readonly updateIntervalMs: number;
+  readonly workerHosts: readonly string[];
+}
+
+export interface FleetOptions extends FleetConfig {
   readonly clock: Clock;
   readonly log: Log;
   readonly engines: Readonly<Record<EngineName, Engine>>;
   readonly speeds: SpeedBook;
-  readonly workers: readonly WorkerSpec[];
-  readonly maxTemperatureC: number;
-  readonly workerHosts: readonly string[];
 }
 
 /**
@@ -33,12 +34,12 @@ export interface FleetOptions {
  * anew when a fact has changed and never altered afterwards.
  */
 export class Fleet {
-  readonly #options: FleetOptions;
+  #options: FleetOptions;
   readonly #entries = new Map<string, WorkerEntry>();
   readonly #placements = new Map<string, number>();
-  readonly #sources = new Map<string, SourceState>();
-  readonly #gpusBySource = new Map<string, Map<string, Gpu>>();
+  readonly #telemetry: Telemetry;
   readonly #ignoredEndpoints = new Set<string>();
+  #named: NamedGpus;
   #active: readonly WorkerEntry[] = [];
   #snapshot: FleetSnapshot | null = null;
   /** When facts that can wait must show in the snapshot. */
@@ -47,6 +48,8 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#named = namedGpus(options.workers);
+    this.#telemetry = new Telemetry({ ...options, settings: () => this.#options });
     this.#refreshWorkers();
   }
 
@@ -58,38 +61,46 @@ export class Fleet {
     return this.#snapshot;
   }
 
+  /**
+   * Takes up what the operator says now. What is known of a worker that is gone is forgotten, and not
+   * its index: its last requests still run.
+   */
+  reconfigure(config: FleetConfig): void {
+    const isNewLimit = config.maxTemperatureC !== this.#options.maxTemperatureC;
+    this.#options = { ...this.#options, ...config };
+    this.#named = namedGpus(config.workers);
+    if (isNewLimit) this.#telemetry.judgeHeat();
+    this.#refreshWorkers();
+    const active = new Set(this.#active);
+    for (const entry of this.#entries.values()) if (!active.has(entry)) forgetFacts(entry);
+  }
+
   addSource(name: string, host: string): void {
-    this.#sources.set(name, { name, host, lastSuccessAtMs: null, failure: null });
+    this.#telemetry.addSource(name, host);
     this.#snapshot = null;
+  }
+
+  /** With all that it reported: nobody will say any more what became of it. */
+  removeSource(name: string): void {
+    this.#telemetry.removeSource(name);
+    this.#refreshWorkers();
   }
 
   /** Replaces all GPUs of this source by what it reports now. */
   gpusReported(source: string, readings: readonly GpuReading[]): void {
-    const before = this.#gpusBySource.get(source) ?? new Map<string, Gpu>();
-    const after = new Map<string, Gpu>();
-    for (const reading of readings) after.set(reading.id, this.#remember(reading, source));
-    logGpuChanges(this.#options.log, before, after);
-    this.#gpusBySource.set(source, after);
-    const lastSuccessAtMs = this.#options.clock.now();
-    this.#setSource(source, { lastSuccessAtMs, failure: null });
+    this.#telemetry.reported(source, readings, this.#named);
     this.#refreshWorkers();
   }
 
   /** Keeps what the source said before: a dead monitor must not empty the fleet. */
   sourceFailed(source: string, reason: string): void {
-    this.#setSource(source, { failure: reason });
+    this.#telemetry.failed(source, reason);
+    this.#snapshot = null;
   }
 
   healthReported(source: string, gpuId: string, health: GpuHealth | null): void {
-    const gpus = this.#gpusBySource.get(source);
-    const gpu = gpus?.get(gpuId);
-    if (!gpus || !gpu) return;
-    gpus.set(gpuId, { ...gpu, health });
-    if (health && health.status !== (gpu.health?.status ?? "healthy")) {
-      const fields = { gpuId, status: health.status, errors: health.errors };
-      this.#options.log.warn(fields, "gpu health changed");
-      this.#snapshot = null;
-    } else this.#changeSoon();
+    if (this.#telemetry.healthReported(source, gpuId, health)) this.#snapshot = null;
+    else this.#changeSoon();
   }
 
   /** Merges what asking a worker told into what is known of it. */
@@ -98,7 +109,7 @@ export class Fleet {
     if (!entry) return;
     const state = entry.facts.state ?? "starting";
     const stateChanged = facts.state !== undefined && facts.state !== state;
-    if (stateChanged) this.#logStateChange(entry.spec.id, state, facts);
+    if (stateChanged) this.#stateChanged(entry.spec, state, facts);
     if (facts.state === "up") entry.dropped.clear();
     const { stateReason = entry.facts.stateReason } = facts;
     const reasonChanged = stateReason !== entry.facts.stateReason;
@@ -118,11 +129,15 @@ export class Fleet {
     this.#snapshot = null;
   }
 
-  #logStateChange(workerId: string, from: WorkerState, facts: WorkerFacts): void {
+  #stateChanged({ id, url, gpus }: WorkerSpec, from: WorkerState, facts: WorkerFacts): void {
     const { log } = this.#options;
-    const fields = { workerId, from, to: facts.state, reason: facts.stateReason };
-    if (facts.state === "up") log.info(fields, "worker state changed");
-    else log.warn(fields, "worker state changed");
+    const fields = { workerId: id, from, to: facts.state, reason: facts.stateReason };
+    if (facts.state !== "up") {
+      log.warn(fields, "worker state changed");
+      return;
+    }
+    log.info(fields, "worker state changed");
+    if (gpus === "auto") this.#telemetry.forgetMissing(new URL(url).hostname, this.#named);
   }
 
   #changeSoon(): void {
@@ -130,46 +145,21 @@ export class Fleet {
   }
 
   #build(): FleetSnapshot {
-    const gpus = new Map<string, Gpu>();
-    for (const reported of this.#gpusBySource.values()) {
-      for (const [id, gpu] of reported) if (!gpus.has(id)) gpus.set(id, gpu);
-    }
     this.#version += 1;
     return buildSnapshot({
       version: this.#version,
-      gpus,
+      gpus: this.#telemetry.gpus(this.#named),
       entries: this.#active,
-      sources: [...this.#sources.values()],
+      sources: this.#telemetry.sources,
       engines: this.#options.engines,
       speeds: this.#options.speeds,
       placementOf: (key) => indexFor(this.#placements, key),
     });
   }
 
-  #remember(reading: GpuReading, source: string): Gpu {
-    const known = this.#gpusBySource.get(source)?.get(reading.id);
-    const { maxTemperatureC } = this.#options;
-    const tooHot = isTooHot(reading.temperatureC, maxTemperatureC, known?.tooHot ?? false);
-    return { ...reading, source, health: known?.health ?? null, tooHot };
-  }
-
-  #setSource(name: string, change: Partial<SourceState>): void {
-    const known = this.#sources.get(name);
-    if (!known) return;
-    const failure = change.failure ?? null;
-    if (failure !== null && known.failure === null) {
-      this.#options.log.warn({ source: name, reason: failure }, "gpu source failing");
-    } else if (failure === null && known.failure !== null) {
-      this.#options.log.info({ source: name }, "gpu source answers again");
-    }
-    this.#sources.set(name, { ...known, ...change });
-    this.#snapshot = null;
-  }
-
   #refreshWorkers(): void {
     const { workers, workerHosts, log } = this.#options;
-    const gpus = [...this.#gpusBySource.values()].flatMap((reported) => [...reported.values()]);
-    const reported = workersFromEndpoints(gpus, {
+    const reported = workersFromEndpoints(this.#telemetry.reportedGpus(), {
       workerHosts: new Set(workerHosts),
       configuredUrls: new Set(workers.map((worker) => worker.url)),
     });
@@ -183,9 +173,12 @@ export class Fleet {
     this.#snapshot = null;
   }
 
-  /** The same id at another URL is another worker: its counts and history must not carry over. */
+  /**
+   * The same id at another URL, or with another engine, is another worker: its counts and history
+   * must not carry over.
+   */
   #entryFor(spec: WorkerSpec): WorkerEntry {
-    const key = `${spec.id} ${spec.url}`;
+    const key = `${spec.id} ${spec.url} ${spec.engine}`;
     const known = this.#entries.get(key);
     const entry = known
       ? { ...known, spec }
@@ -193,6 +186,11 @@ export class Fleet {
     this.#entries.set(key, entry);
     return entry;
   }
+}
+
+function forgetFacts(entry: WorkerEntry): void {
+  entry.facts = {};
+  entry.dropped.clear();
 }
 
 function indexFor(indices: Map<string, number>, key: string): number {

@@ -44,10 +44,12 @@ export interface Gpu {
   readonly health: GpuHealth | null;
   /** At or above max_temperature, and not yet 5 °C below it again. */
   readonly tooHot: boolean;
+  /** Its source answers and no longer reports it: the rest is what was known of it. */
+  readonly isMissing: boolean;
 }
 
 /** A GPU as a source reads it; the fleet adds what needs memory of earlier polls. */
-export type GpuReading = Omit<Gpu, "source" | "health" | "tooHot">;
+export type GpuReading = Omit<Gpu, "source" | "health" | "tooHot" | "isMissing">;
 
 /** Degrees below max_temperature at which a GPU that was too hot is used again. */
 const COOL_AGAIN_BELOW_C = 5;

@@ -2,24 +2,28 @@ import type { Clock, Timer } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Answer, Engine } from "./engines/engine.ts";
 import type { Fleet } from "./fleet.ts";
-import { SourcePolls } from "./source-polls.ts";
+import { PolledSources } from "./polled-sources.ts";
+import type { SourcePollSettings } from "./source-polls.ts";
 import type { GpuSource } from "./sources/source.ts";
-import { WorkerChecks } from "./worker-checks.ts";
+import { WorkerChecks, type CheckListener } from "./worker-checks.ts";
 import type { EngineName, Worker } from "./worker.ts";
+
+export interface PollSettings extends SourcePollSettings {
+  readonly updateIntervalMs: number;
+  readonly healthCheckIntervalMs: number;
+}
 
 export interface PollerOptions {
   readonly fleet: Fleet;
-  readonly sources: readonly GpuSource[];
+  readonly sources: () => readonly GpuSource[];
   readonly engines: Readonly<Record<EngineName, Engine>>;
   readonly askWorker: (worker: Worker, path: string) => Promise<Answer>;
   /** Our leases on a worker now, by its index. */
   readonly ownLeases: (workerIndex: number) => number;
+  readonly listener?: CheckListener;
   readonly clock: Clock;
   readonly log: Log;
-  readonly updateIntervalMs: number;
-  readonly healthCheckIntervalMs: number;
-  /** Of a failed source, inside one update interval. */
-  readonly retry: { readonly maxRetries: number; readonly delayMs: number };
+  readonly settings: () => PollSettings;
   /** 0 <= x < 1; spreads the rounds by ±10 %, so that several routers do not poll in step. */
   readonly random?: () => number;
 }
@@ -28,6 +32,11 @@ export interface PollerOptions {
 export interface Poller {
   /** Resolves after the first round, or after one update interval if that is sooner. */
   start(): Promise<void>;
+  /**
+   * After the settings, the sources or the fleet's workers have changed: asks everybody at once. A
+   * source that was polled before goes on as it was.
+   */
+  reconfigured(): void;
   /** Asks this worker soon what it is: something about it looked wrong. */
   check(workerIndex: number): void;
   /** Stops at once; answers still under way are ignored. Closes neither sources nor connections. */
@@ -35,15 +44,16 @@ export interface Poller {
 }
 
 export function createPoller(options: PollerOptions): Poller {
-  const { fleet, clock, updateIntervalMs, healthCheckIntervalMs, random = Math.random } = options;
+  const { fleet, clock, settings, random = Math.random } = options;
   const workers = new WorkerChecks(options);
-  const sources = options.sources.map((source) => new SourcePolls(source, options));
-  const timers: Timer[] = [];
+  const sources = new PolledSources(options);
+  let timers: readonly Timer[] = [];
+  let isRunning = false;
   const spread = (): number => 0.9 + 0.2 * random();
 
   /** A round of a source may bring workers nobody knew: they are asked at once. */
-  async function pollSources(): Promise<void> {
-    await Promise.all(sources.map((source) => source.poll().then(() => workers.greetNew())));
+  function pollSources(): Promise<void> {
+    return sources.poll(() => workers.greetNew());
   }
 
   async function update(): Promise<void> {
@@ -52,22 +62,42 @@ export function createPoller(options: PollerOptions): Poller {
   }
 
   async function checkHealth(): Promise<void> {
-    await Promise.all([workers.askAll(), ...sources.map((source) => source.checkHealth())]);
+    await Promise.all([workers.askAll(), sources.checkHealth()]);
+  }
+
+  /** Resolves with the sources' first answers; their GPUs can be asked for their health then. */
+  function begin(): Promise<void> {
+    sources.replace(options.sources());
+    startTimers();
+    const firstPolls = pollSources();
+    void firstPolls.then(() => sources.checkHealth());
+    return firstPolls;
+  }
+
+  function startTimers(): void {
+    for (const timer of timers) timer.cancel();
+    timers = [
+      repeat(clock, () => settings().updateIntervalMs * spread(), update),
+      repeat(clock, () => settings().healthCheckIntervalMs * spread(), checkHealth),
+    ];
   }
 
   return {
     async start() {
-      for (const source of options.sources) fleet.addSource(source.name, source.host);
-      timers.push(repeat(clock, () => updateIntervalMs * spread(), update));
-      timers.push(repeat(clock, () => healthCheckIntervalMs * spread(), checkHealth));
-      const firstPolls = pollSources();
-      void firstPolls.then(() => sources.forEach((source) => void source.checkHealth()));
-      await within(clock, updateIntervalMs, Promise.all([firstPolls, workers.greetNew()]));
+      isRunning = true;
+      const firstAnswers = Promise.all([begin(), workers.greetNew()]);
+      await within(clock, settings().updateIntervalMs, firstAnswers);
+    },
+    reconfigured() {
+      if (!isRunning) return;
+      void begin();
+      void workers.askAll();
     },
     check: (workerIndex) => workers.check(workerIndex),
     close() {
+      isRunning = false;
       for (const timer of timers) timer.cancel();
-      for (const source of sources) source.close();
+      sources.close();
       workers.close();
       return Promise.resolve();
     },

@@ -11,6 +11,8 @@ export interface SourceState {
   readonly lastSuccessAtMs: number | null;
   /** Why the latest poll failed, in words; null = it did not. */
   readonly failure: string | null;
+  /** It fails, and has said nothing for so long that its figures count as unknown. */
+  readonly isOutdated: boolean;
 }
 
 /** All GPUs and workers as known now. Immutable; the next one replaces it whole. */

@@ -9,6 +9,11 @@ export interface SourcePollsOptions {
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
+  readonly settings: () => SourcePollSettings;
+}
+
+export interface SourcePollSettings {
+  /** Of a failed source, inside one update interval. */
   readonly retry: { readonly maxRetries: number; readonly delayMs: number };
 }
 
@@ -41,7 +46,7 @@ export class SourcePolls {
   async poll(): Promise<void> {
     if (this.#polling || this.#closed) return;
     this.#retry?.cancel();
-    await this.#try(this.#options.retry.maxRetries);
+    await this.#try(this.#options.settings().retry.maxRetries);
   }
 
   async checkHealth(): Promise<void> {
@@ -79,9 +84,9 @@ export class SourcePolls {
 
   /** The next round cancels what is left of this one. */
   #tryAgain(retriesLeft: number): void {
-    const { clock, retry } = this.#options;
+    const { clock, settings } = this.#options;
     if (retriesLeft <= 0) return;
-    this.#retry = clock.after(retry.delayMs, () => void this.#try(retriesLeft - 1));
+    this.#retry = clock.after(settings().retry.delayMs, () => void this.#try(retriesLeft - 1));
   }
 
   /** A monitor that restarts reports few GPUs for a moment; half a fleet does not vanish at once. */

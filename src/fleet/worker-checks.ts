@@ -6,7 +6,16 @@ import { createLanes, type Lanes } from "./lanes.ts";
 import { createProblemLog, type ProblemLog } from "./problem-log.ts";
 import type { EngineName, Worker, WorkerFacts, WorkerState } from "./worker.ts";
 
+/** Who wants to hear how checks go. */
+export interface CheckListener {
+  /** True: its checks decide something soon, so that it is asked as often as loads are. */
+  isCurious(workerIndex: number): boolean;
+  /** It was asked what it is, and answered or not. */
+  checked(workerIndex: number, isWell: boolean): void;
+}
+
 export interface WorkerChecksOptions {
+  readonly listener?: CheckListener;
   readonly fleet: Fleet;
   readonly engines: Readonly<Record<EngineName, Engine>>;
   readonly askWorker: (worker: Worker, path: string) => Promise<Answer>;
@@ -39,12 +48,15 @@ export class WorkerChecks {
   /** One round: how busy those are that are up; the others, whether they are up by now. */
   async update(): Promise<void> {
     await this.#ask(this.#workers(), (worker) =>
-      worker.state === "up" ? this.#askLoad(worker) : this.#askFacts(worker),
+      worker.state === "up" && this.#options.listener?.isCurious(worker.index) !== true
+        ? this.#askLoad(worker)
+        : this.#askFacts(worker),
     );
   }
 
   async askAll(): Promise<void> {
     const workers = this.#workers().filter((worker) => !this.#mustNotDisturb(worker));
+    for (const { index } of workers) this.#greeted.add(index);
     await this.#ask(workers, (worker) => this.#askFacts(worker));
   }
 
@@ -96,6 +108,7 @@ export class WorkerChecks {
       const facts = await engine.facts((path) => this.#options.askWorker(worker, path));
       const loaded = worker.loadedModels === null ? nothingLoaded(engine) : {};
       this.#tell(worker, { state: "up", stateReason: null, ...loaded, ...facts });
+      this.#options.listener?.checked(worker.index, true);
     } catch (error) {
       this.#failed(worker, error as Error);
       return;
@@ -121,6 +134,7 @@ export class WorkerChecks {
 
   #failed(worker: Worker, error: Error): void {
     if (this.#closed) return;
+    this.#options.listener?.checked(worker.index, false);
     const known = this.#workers().find(({ index }) => index === worker.index)?.state ?? "starting";
     const state = stateAfter(known, error);
     // A change of state is logged by the fleet.

@@ -35,7 +35,7 @@ export interface ServedModel {
   readonly memoryBytes: number | null;
 }
 
-/** What the operator (or a reported endpoint) says about a worker. Settled for its life. */
+/** What the operator (or a reported endpoint) says about a worker. Another one replaces it whole. */
 export interface WorkerSpec {
   readonly id: string;
   /** Origin, with a base path if any, without a trailing slash or `/v1`. */

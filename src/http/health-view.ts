@@ -1,5 +1,7 @@
 import { z } from "zod";
-import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { Overload } from "../admission/overload.ts";
+import type { Gpu } from "../fleet/gpu.ts";
+import type { FleetSnapshot, SourceState } from "../fleet/snapshot.ts";
 
 /** The state of process, fleet and monitors. Public, so it names no address and no user. */
 
@@ -28,12 +30,16 @@ export const healthSchema = healthFields
   .describe("The state of process, fleet and monitors.")
   .meta({ id: "Health" });
 
+const TOP_BAND = 5;
+
 export interface HealthInput {
   readonly snapshot: FleetSnapshot;
   readonly isCooling: (workerIndex: number) => boolean;
   readonly nowMs: number;
   readonly uptimeMs: number;
   readonly bootId: string;
+  readonly overload: Pick<Overload, "lowestBand" | "shortages">;
+  readonly retiring: boolean;
   readonly draining: boolean;
 }
 
@@ -41,7 +47,8 @@ export function viewHealth(input: HealthInput): z.output<typeof healthSchema> {
   const { snapshot, nowMs } = input;
   const workers = countWorkers(input);
   const reasons = reasonsFor(input, workers);
-  const serving = workers.up - workers.cooling > 0 && !input.draining;
+  const takesWork = !input.draining && input.overload.lowestBand <= TOP_BAND;
+  const serving = workers.up - workers.cooling > 0 && takesWork;
   return {
     status: serving ? (reasons.length === 0 ? "healthy" : "degraded") : "unhealthy",
     reasons,
@@ -68,18 +75,39 @@ function countWorkers({ snapshot, isCooling }: HealthInput): WorkerCounts {
   return counts;
 }
 
-function reasonsFor({ snapshot, draining }: HealthInput, workers: WorkerCounts): string[] {
+function reasonsFor(input: HealthInput, workers: WorkerCounts): string[] {
+  const { snapshot, draining, retiring, overload } = input;
   const reasons: string[] = [];
   if (draining) reasons.push("the router is stopping");
+  else if (retiring) reasons.push("the router will stop in a few seconds, and serves until then");
+  if (overload.lowestBand > 1) {
+    const short = overload.shortages.join(" and ");
+    reasons.push(`short of ${short}: priorities below ${overload.lowestBand} are refused`);
+  }
   if (snapshot.workers.length === 0) reasons.push("no workers are configured");
   for (const state of ["starting", "down", "cooling"] as const) {
     if (workers[state] > 0) reasons.push(`${workers[state]} worker(s) ${state}`);
   }
-  for (const [index, { failure }] of snapshot.sources.entries()) {
-    if (failure === null) continue;
-    reasons.push(`${monitorName(index)} fails: routing on what was known`);
+  const onBadGpu = snapshot.workers.filter(({ gpus }) => gpus.some(isUnfit)).length;
+  if (onBadGpu > 0) {
+    reasons.push(`${onBadGpu} worker(s) with a GPU that is too hot, broken or no longer reported`);
+  }
+  for (const [index, source] of snapshot.sources.entries()) {
+    if (source.failure !== null)
+      reasons.push(`${monitorName(index)} ${failingSince(source, input)}`);
   }
   return reasons;
+}
+
+function isUnfit({ tooHot, isMissing, status, health }: Gpu): boolean {
+  const isDown = status === "error" || status === "maintenance";
+  return tooHot || isMissing || isDown || health?.status === "critical";
+}
+
+function failingSince({ lastSuccessAtMs, isOutdated }: SourceState, { nowMs }: HealthInput) {
+  if (!isOutdated || lastSuccessAtMs === null) return "fails: routing on what was known";
+  const silentS = Math.round((nowMs - lastSuccessAtMs) / 1000);
+  return `has failed for ${silentS} s: its temperatures, memory and utilization count as unknown`;
 }
 
 /** In the order of gpu_monitoring.url and urls: the address is for those with a key. */

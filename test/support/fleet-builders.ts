@@ -28,7 +28,14 @@ export function gpuReading(id: string, changes: Partial<GpuReading> = {}): GpuRe
 
 /** The same as the fleet holds it. */
 export function gpu(id: string, changes: Partial<Gpu> = {}): Gpu {
-  return { ...gpuReading(id), source: "monitor", health: null, tooHot: false, ...changes };
+  return {
+    ...gpuReading(id),
+    source: "monitor",
+    health: null,
+    tooHot: false,
+    isMissing: false,
+    ...changes,
+  };
 }
 
 export function workerSpec(id: string, changes: Partial<WorkerSpec> = {}): WorkerSpec {

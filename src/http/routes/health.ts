@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { CooldownView } from "../../failures/cooldowns.ts";
+import type { Cooldowns } from "../../failures/cooldowns.ts";
+import type { Overload } from "../../admission/overload.ts";
 import type { FleetSnapshot } from "../../fleet/snapshot.ts";
 import { healthSchema, viewHealth } from "../health-view.ts";
 import type { RouterApp } from "../router-app.ts";
@@ -9,12 +10,19 @@ const tags = ["Health"];
 
 export interface HealthRoutesDeps {
   readonly snapshot: () => FleetSnapshot;
-  readonly cooldowns: CooldownView;
+  readonly cooldowns: Pick<Cooldowns, "isCooling">;
   readonly nowMs: () => number;
   readonly uptimeMs: () => number;
   readonly bootId: string;
-  /** started: the first round of polls is over. */
-  readonly state: { readonly draining: boolean; readonly started: boolean };
+  readonly overload: Pick<Overload, "lowestBand" | "shortages">;
+  readonly state: {
+    /** The first round of polls is over. */
+    readonly started: boolean;
+    /** It will stop soon, and serves until then. */
+    readonly retiring: boolean;
+    /** It stops: new work is refused. */
+    readonly draining: boolean;
+  };
 }
 
 export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
@@ -35,11 +43,12 @@ export function healthRoutes(app: RouterApp, deps: HealthRoutesDeps): void {
     (_request, reply) => {
       const view = viewHealth({
         snapshot: deps.snapshot(),
-        isCooling: (index) => deps.cooldowns.blocks(index),
+        isCooling: (index) => deps.cooldowns.isCooling(index),
         nowMs: deps.nowMs(),
         uptimeMs: deps.uptimeMs(),
         bootId: deps.bootId,
-        draining: deps.state.draining,
+        overload: deps.overload,
+        ...deps.state,
       });
       void reply.code(view.status === "unhealthy" ? 503 : 200);
       return view;
@@ -66,7 +75,7 @@ function registerProbes(app: RouterApp, { state }: HealthRoutesDeps): void {
       },
     },
     (_request, reply) => {
-      const ready = state.started && !state.draining;
+      const ready = state.started && !state.retiring && !state.draining;
       void reply.code(ready ? 200 : 503);
       return { ready };
     },

@@ -185,4 +185,18 @@ describe("a worker that wants a key", () => {
     const says = /worker-1: worker refused our key \(401\): check its api_key_env/;
     await expectTrouble(await alone.post(CHAT, chat), { code: "WORKER_FAILED", says });
   });
+
+  test("but only for chats, however fast it says no: it gets five of them, then no more", async () => {
+    const [shy, open] = await Promise.all([
+      startStubWorker({ behaviour: unauthorized }),
+      startStubWorker(),
+    ]);
+    onTestFinished(async () => {
+      await Promise.all([shy.close(), open.close()]);
+    });
+    const router = await openRouter({ workers: [shy, open] });
+    for (let sent = 0; sent < 60; sent++) expect((await router.post(CHAT, chat)).status).toBe(200);
+    expect(shy.requests).toHaveLength(5);
+    expect(open.requests).toHaveLength(60);
+  });
 });

@@ -21,8 +21,10 @@ function setUp(engine: EngineName) {
       return now.answer(path);
     },
     ownLeases: () => now.leases,
-    updateIntervalMs: 10 * HEALTH_ROUND_MS,
-    healthCheckIntervalMs: HEALTH_ROUND_MS,
+    polls: {
+      updateIntervalMs: 10 * HEALTH_ROUND_MS,
+      healthCheckIntervalMs: HEALTH_ROUND_MS,
+    },
   });
   /** What was asked in one health round, long before the next update round. */
   const round = async (): Promise<readonly string[]> => {

@@ -1,33 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { engines } from "../../../src/fleet/engines/engines.ts";
-import { Fleet, type FleetOptions } from "../../../src/fleet/fleet.ts";
 import { createSpeedBook } from "../../../src/fleet/speed.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
-import { gpuReading, keepingLog, workerSpec } from "../../support/fleet-builders.ts";
-
-function setUp(changes: Partial<FleetOptions> = {}) {
-  const clock = new FakeClock();
-  const { log, lines } = keepingLog();
-  const fleet = new Fleet({
-    clock,
-    log,
-    engines,
-    speeds: createSpeedBook(),
-    workers: [workerSpec("node1"), workerSpec("node2")],
-    maxTemperatureC: 85,
-    workerHosts: ["10.0.0.5"],
-    ...changes,
-  });
-  fleet.addSource("one", "host1");
-  fleet.addSource("two", "host2");
-  const messages = () => lines.map(({ message }) => message);
-  const worker = (id: string) => fleet.snapshot().workers.find((known) => known.id === id);
-  return { clock, lines, messages, fleet, worker };
-}
+import { gpuReading } from "../../support/fleet-builders.ts";
+import { setUpFleet } from "./fleet-setup.ts";
 
 describe("the GPUs of a source", () => {
   test("are replaced whole by its next report", () => {
-    const { fleet, messages } = setUp();
+    const { fleet, messages } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a"), gpuReading("b")]);
     fleet.gpusReported("one", [gpuReading("b"), gpuReading("c")]);
     expect([...fleet.snapshot().gpus.keys()]).toEqual(["b", "c"]);
@@ -35,7 +13,7 @@ describe("the GPUs of a source", () => {
   });
 
   test("are kept when it fails, with the age of its last report", () => {
-    const { fleet, clock } = setUp();
+    const { fleet, clock } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a")]);
     clock.advance(5000);
     fleet.gpusReported("two", [gpuReading("b")]);
@@ -43,13 +21,19 @@ describe("the GPUs of a source", () => {
     const { gpus, sources } = fleet.snapshot();
     expect([...gpus.keys()]).toEqual(["a", "b"]);
     expect(sources).toEqual([
-      { name: "one", host: "host1", lastSuccessAtMs: 0, failure: "connection refused" },
-      { name: "two", host: "host2", lastSuccessAtMs: 5000, failure: null },
+      {
+        name: "one",
+        host: "host1",
+        lastSuccessAtMs: 0,
+        failure: "connection refused",
+        isOutdated: false,
+      },
+      { name: "two", host: "host2", lastSuccessAtMs: 5000, failure: null, isOutdated: false },
     ]);
   });
 
   test("an outage of it is logged once, and its end", () => {
-    const { fleet, messages } = setUp();
+    const { fleet, messages } = setUpFleet();
     fleet.sourceFailed("one", "connection refused");
     fleet.sourceFailed("one", "connection refused");
     fleet.gpusReported("one", []);
@@ -58,14 +42,14 @@ describe("the GPUs of a source", () => {
   });
 
   test("of the same id in two sources are those of the first", () => {
-    const { fleet } = setUp();
+    const { fleet } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a", { name: "first" })]);
     fleet.gpusReported("two", [gpuReading("a", { name: "second" })]);
     expect(fleet.snapshot().gpus.get("a")?.name).toBe("first");
   });
 
   test("are too hot until they are 5 °C below the limit", () => {
-    const { fleet, messages } = setUp();
+    const { fleet, messages } = setUpFleet();
     const tooHotAt = (temperatureC: number) => {
       fleet.gpusReported("one", [gpuReading("a", { temperatureC })]);
       return fleet.snapshot().gpus.get("a")?.tooHot;
@@ -75,7 +59,7 @@ describe("the GPUs of a source", () => {
   });
 
   test("are warned of when they go to error, not when they become busy", () => {
-    const { fleet, lines } = setUp();
+    const { fleet, lines } = setUpFleet();
     for (const status of ["available", "busy", "error"] as const) {
       fleet.gpusReported("one", [gpuReading("a", { status })]);
     }
@@ -85,7 +69,7 @@ describe("the GPUs of a source", () => {
 
 describe("a GPU's health check", () => {
   test("is kept from poll to poll, and a change of it is logged", () => {
-    const { fleet, messages } = setUp();
+    const { fleet, messages } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a")]);
     fleet.healthReported("one", "a", { status: "critical", errors: ["XID 79"] });
     fleet.gpusReported("one", [gpuReading("a")]);
@@ -94,13 +78,13 @@ describe("a GPU's health check", () => {
   });
 
   test("of a GPU that is gone is ignored", () => {
-    const { fleet } = setUp();
+    const { fleet } = setUpFleet();
     fleet.healthReported("one", "a", { status: "critical", errors: [] });
     expect(fleet.snapshot().gpus.size).toBe(0);
   });
 
   test("does not alter a snapshot that was taken before", () => {
-    const { fleet } = setUp();
+    const { fleet } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a")]);
     const before = fleet.snapshot();
     fleet.healthReported("one", "a", { status: "warning", errors: [] });
@@ -111,7 +95,7 @@ describe("a GPU's health check", () => {
 
 describe("what a worker tells", () => {
   test("is merged into what is known of it", () => {
-    const { fleet, worker, clock } = setUp();
+    const { fleet, worker, clock } = setUpFleet();
     fleet.workerTold(0, { state: "up", stateReason: null, models: ["llama"], slots: 7 });
     fleet.workerTold(0, { load: { active: 3, ownAtPoll: 1, receivedAtMs: 0 } });
     clock.advance(1000);
@@ -120,7 +104,7 @@ describe("what a worker tells", () => {
   });
 
   test("shows at once if its state changes, and is logged", () => {
-    const { fleet, worker, messages } = setUp();
+    const { fleet, worker, messages } = setUpFleet();
     fleet.workerTold(0, { state: "up", stateReason: null });
     fleet.workerTold(0, { state: "down", stateReason: "connection refused" });
     expect(worker("node1")).toMatchObject({ state: "down", stateReason: "connection refused" });
@@ -128,7 +112,7 @@ describe("what a worker tells", () => {
   });
 
   test("about its load shows within 50 ms, so that thousands of workers make one snapshot", () => {
-    const { fleet, clock } = setUp();
+    const { fleet, clock } = setUpFleet();
     const before = fleet.snapshot();
     fleet.workerTold(0, { load: { active: 3, ownAtPoll: 1, receivedAtMs: 0 } });
     fleet.workerTold(1, { load: { active: 4, ownAtPoll: 1, receivedAtMs: 0 } });
@@ -139,7 +123,7 @@ describe("what a worker tells", () => {
   });
 
   test("is ignored for a worker that does not exist", () => {
-    const { fleet } = setUp();
+    const { fleet } = setUpFleet();
     fleet.workerTold(99, { state: "up" });
     expect(fleet.snapshot().workers.map(({ state }) => state)).toEqual(["starting", "starting"]);
   });
@@ -147,7 +131,7 @@ describe("what a worker tells", () => {
 
 describe("a model that a worker denied", () => {
   test("is not sent there again until the worker is asked anew", () => {
-    const { fleet, clock } = setUp();
+    const { fleet, clock } = setUpFleet();
     fleet.workerTold(0, { state: "up", models: ["llama"] });
     fleet.modelMissing(0, "llama");
     expect(fleet.snapshot().workersByModel.has("llama")).toBe(false);
@@ -163,7 +147,7 @@ describe("workers from reported endpoints", () => {
   const endpoint = "http://10.0.0.5:8000";
 
   test("exist as long as a GPU reports them, and keep their index when they come back", () => {
-    const { fleet, worker } = setUp();
+    const { fleet, worker } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a", { endpoint })]);
     expect(worker("10.0.0.5:8000")).toMatchObject({ index: 2, gpuIds: ["a"] });
     fleet.gpusReported("one", [gpuReading("a")]);
@@ -173,7 +157,7 @@ describe("workers from reported endpoints", () => {
   });
 
   test("keep what they told when their GPUs change", () => {
-    const { fleet, worker } = setUp();
+    const { fleet, worker } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a", { endpoint })]);
     fleet.workerTold(2, { state: "up", models: ["llama"] });
     fleet.gpusReported("one", [gpuReading("a", { endpoint }), gpuReading("b", { endpoint })]);
@@ -181,7 +165,7 @@ describe("workers from reported endpoints", () => {
   });
 
   test("the same GPU at another endpoint is another worker, with a new index", () => {
-    const { fleet, worker } = setUp();
+    const { fleet, worker } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a", { endpoint })]);
     fleet.gpusReported("one", [gpuReading("a", { endpoint: "http://10.0.0.5:8001" })]);
     expect(worker("10.0.0.5:8000")).toBeUndefined();
@@ -189,7 +173,7 @@ describe("workers from reported endpoints", () => {
   });
 
   test("the same id at another URL is another worker, of which nothing is known yet", () => {
-    const { fleet, worker } = setUp();
+    const { fleet, worker } = setUpFleet();
     fleet.gpusReported("one", [gpuReading("a", { endpoint })]);
     fleet.workerTold(2, { state: "up", models: ["llama"] });
     fleet.gpusReported("one", [gpuReading("a", { endpoint: "https://10.0.0.5:8000" })]);
@@ -197,7 +181,7 @@ describe("workers from reported endpoints", () => {
   });
 
   test("elsewhere are ignored, and said so once", () => {
-    const { fleet, lines } = setUp();
+    const { fleet, lines } = setUpFleet();
     const readings = [gpuReading("a", { endpoint: "http://10.0.0.6:8000" })];
     fleet.gpusReported("one", readings);
     fleet.gpusReported("one", readings);
@@ -209,13 +193,13 @@ describe("workers from reported endpoints", () => {
 
 describe("a snapshot", () => {
   test("is the same one until a fact changes", () => {
-    const { fleet } = setUp();
+    const { fleet } = setUpFleet();
     expect(fleet.snapshot()).toBe(fleet.snapshot());
   });
 
   test("has its speeds settled anew when told", () => {
     const speeds = createSpeedBook();
-    const { fleet } = setUp({ speeds });
+    const { fleet } = setUpFleet({ speeds });
     const sample = { model: "llama", tokens: 100, concurrency: 1 };
     fleet.snapshot();
     for (let i = 0; i < 100; i++) {

@@ -2,7 +2,7 @@ import type { Engine } from "../../../src/fleet/engines/engine.ts";
 import { engines } from "../../../src/fleet/engines/engines.ts";
 import { Fleet } from "../../../src/fleet/fleet.ts";
 import type { GpuHealth } from "../../../src/fleet/gpu.ts";
-import { createPoller, type PollerOptions } from "../../../src/fleet/poller.ts";
+import { createPoller, type PollerOptions, type PollSettings } from "../../../src/fleet/poller.ts";
 import { createSpeedBook } from "../../../src/fleet/speed.ts";
 import type { GpuSource, PollResult } from "../../../src/fleet/sources/source.ts";
 import type { Worker, WorkerSpec } from "../../../src/fleet/worker.ts";
@@ -53,14 +53,22 @@ interface FakeWorker {
   load: NonNullable<Engine["load"]>;
 }
 
-interface SetUp extends Partial<Omit<PollerOptions, "sources">> {
+interface SetUp extends Partial<Omit<PollerOptions, "sources" | "settings">> {
+  readonly polls?: Partial<PollSettings>;
   readonly sources?: readonly FakeSource[];
   readonly workers?: readonly WorkerSpec[];
   readonly workerHosts?: readonly string[];
 }
 
+const POLLS: PollSettings = {
+  updateIntervalMs: 5000,
+  healthCheckIntervalMs: 60_000,
+  retry: { maxRetries: 3, delayMs: 1000 },
+};
+
 /** A poller whose workers are all of one fake engine; rounds come every 5 s and 60 s. */
-export function setUpPoller({ sources = [], workers = [], workerHosts = [], ...changes }: SetUp) {
+export function setUpPoller(options: SetUp) {
+  const { sources = [], workers = [], workerHosts = [], polls = {}, ...changes } = options;
   const clock = new FakeClock();
   const { log, lines } = keepingLog();
   const told: FakeWorker = {
@@ -75,11 +83,17 @@ export function setUpPoller({ sources = [], workers = [], workerHosts = [], ...c
   };
   const all = { ...engines, vllm: fake, openai: fake };
   const speeds = createSpeedBook();
-  const settings = { maxTemperatureC: 85, workerHosts, engines: all, speeds };
+  const settings = {
+    maxTemperatureC: 85,
+    updateIntervalMs: 5000,
+    workerHosts,
+    engines: all,
+    speeds,
+  };
   const fleet = new Fleet({ clock, log, workers, ...settings });
   const poller = createPoller({
     fleet,
-    sources,
+    sources: () => sources,
     engines: all,
     askWorker(worker: Worker, path) {
       asked.push(`${worker.id} ${path}`);
@@ -88,9 +102,7 @@ export function setUpPoller({ sources = [], workers = [], workerHosts = [], ...c
     ownLeases: () => 0,
     clock,
     log,
-    updateIntervalMs: 5000,
-    healthCheckIntervalMs: 60_000,
-    retry: { maxRetries: 3, delayMs: 1000 },
+    settings: () => ({ ...POLLS, ...polls }),
     random: () => 0.5,
     ...changes,
   });

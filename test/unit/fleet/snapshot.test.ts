@@ -19,7 +19,9 @@ function snapshotOf(entries: readonly WorkerEntry[], changes: Partial<SnapshotPa
     version: 1,
     gpus: new Map(["a", "b"].map((id) => [id, gpu(id)])),
     entries,
-    sources: [{ name: "monitor", host: "node0", lastSuccessAtMs: null, failure: null }],
+    sources: [
+      { name: "monitor", host: "node0", lastSuccessAtMs: null, failure: null, isOutdated: false },
+    ],
     engines,
     speeds: createSpeedBook(),
     placementOf(key) {

@@ -25,7 +25,7 @@ describe("a source that fails", () => {
     const source = new FakeSource();
     source.fails();
     const retry = { maxRetries: 99, delayMs: 2000 };
-    const { poller, clock } = setUpPoller({ sources: [source], retry });
+    const { poller, clock } = setUpPoller({ sources: [source], polls: { retry } });
     await poller.start();
     await clock.advanceAsync(4999);
     expect(source.polls).toBe(3);
@@ -112,7 +112,7 @@ describe("a source that suddenly reports less than half of its GPUs", () => {
     const source = new FakeSource();
     source.reports("a");
     const retry = { maxRetries: 0, delayMs: 1000 };
-    const { poller, clock, fleet } = setUpPoller({ sources: [source], retry });
+    const { poller, clock, fleet } = setUpPoller({ sources: [source], polls: { retry } });
     await poller.start();
     source.reports();
     await clock.advanceAsync(5000);

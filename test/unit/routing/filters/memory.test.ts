@@ -92,8 +92,8 @@ describe("a worker that loads models on demand", () => {
 
 describe("memory that leases promised", () => {
   const sources: readonly SourceState[] = [
-    { name: "monitor", host: "h", lastSuccessAtMs: 50, failure: null },
-    { name: "other", host: "i", lastSuccessAtMs: 40, failure: null },
+    { name: "monitor", host: "h", lastSuccessAtMs: 50, failure: null, isOutdated: false },
+    { name: "other", host: "i", lastSuccessAtMs: 40, failure: null, isOutdated: false },
   ];
 
   test("is no longer free until telemetry has seen it", () => {
