@@ -120,6 +120,12 @@ export const ERRORS = {
     meaning:
       "The queue has no room for it, or is switched off and every slot is taken. Wait as told.",
   },
+  OVERLOADED: {
+    status: 503,
+    type: "overloaded_error",
+    meaning:
+      "The router itself is short of time, memory or connections; low priorities are refused first.",
+  },
   SHUTTING_DOWN: {
     status: 503,
     type: "overloaded_error",

@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import { finishAnswer } from "./http-answer.ts";
 
 /** Server-sent events to one client, written raw: the framework would wait for the end. */
 export class EventStream {
@@ -32,6 +31,6 @@ export class EventStream {
   }
 
   end(): void {
-    finishAnswer(this.#response);
+    this.#response.end();
   }
 }

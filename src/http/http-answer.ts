@@ -1,10 +1,5 @@
 import type { ServerResponse } from "node:http";
-import {
-  STALLED_CLIENT_MS,
-  type Answer,
-  type AnswerSink,
-  type RouteTags,
-} from "../dispatch/answer.ts";
+import type { Answer, AnswerSink, RouteTags } from "../dispatch/answer.ts";
 import { errorBody, type RouterError } from "../errors.ts";
 import { gpuIdOf } from "../fleet/worker.ts";
 
@@ -34,7 +29,7 @@ export class HttpAnswer implements AnswerSink {
     const headers = this.#headers(answer.contentType || "application/json", tags);
     headers.push("content-length", String(answer.body.length));
     this.#response.writeHead(answer.status, headers);
-    this.#finish(answer.body);
+    this.#response.end(answer.body);
   }
 
   begin(head: Pick<Answer, "status" | "contentType">, tags: RouteTags): void {
@@ -53,13 +48,13 @@ export class HttpAnswer implements AnswerSink {
   }
 
   end(): void {
-    this.#finish();
+    this.#response.end();
   }
 
   /** The blank lines end an event that the worker may have left half-written. */
   cut(error: RouterError): void {
     const data = JSON.stringify(errorBody(error, this.#requestId));
-    this.#finish(`\n\nevent: error\ndata: ${data}\n\n`);
+    this.#response.end(`\n\nevent: error\ndata: ${data}\n\n`);
   }
 
   refuse(error: RouterError, tags: RouteTags | null): void {
@@ -70,7 +65,7 @@ export class HttpAnswer implements AnswerSink {
       headers.push("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
     }
     this.#response.writeHead(error.status, headers);
-    this.#finish(body);
+    this.#response.end(body);
   }
 
   fail(error: RouterError, tags: RouteTags | null): number {
@@ -78,10 +73,6 @@ export class HttpAnswer implements AnswerSink {
     if (!response.headersSent) this.refuse(error, tags);
     else if (!response.writableEnded) this.cut(error);
     return response.statusCode;
-  }
-
-  #finish(rest?: Buffer | string): void {
-    finishAnswer(this.#response, rest);
   }
 
   #headers(contentType: string, tags: RouteTags | null): string[] {
@@ -96,14 +87,6 @@ export class HttpAnswer implements AnswerSink {
     headers.push("x-route-attempts", String(attempts), "x-queue-ms", String(queueMs));
     return headers;
   }
-}
-
-/** A client that reads no more would otherwise keep its connection, and the answer, for ever. */
-export function finishAnswer(response: ServerResponse, rest?: Buffer | string): void {
-  response.end(rest);
-  const { socket } = response;
-  if (socket === null || socket.writableLength === 0) return;
-  socket.setTimeout(STALLED_CLIENT_MS, () => socket.destroy());
 }
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
 import { errorBody, RouterError } from "../errors.ts";
+import { isUnheard } from "./connections.ts";
 
 /** Limits of the HTTP server itself, for Fastify's constructor. */
 export function httpServerOptions(bodyLimitMb: number) {
@@ -42,6 +43,8 @@ export function httpServerOptions(bodyLimitMb: number) {
  * because it carries the raw bytes, and with them the client's key.
  */
 export function answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
+  // The end of a request that is not read any more does not come, and others are still answered.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnheard(socket)) return;
   if (error.code === "ECONNRESET" || !socket.writable || isMidAnswer(socket)) {
     socket.destroy();
     return;

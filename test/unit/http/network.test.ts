@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createNetworkGate, trustProxyOption } from "../../../src/http/network.ts";
-import { makeFrontDoorApp } from "../../support/front-door-app.ts";
-import type { FrontDoor } from "../../../src/http/front-door.ts";
+import { createNetworkGate, createProxyMatcher } from "../../../src/http/network.ts";
+import { makeFrontDoorApp, type DoorChanges } from "../../support/front-door-app.ts";
 
 describe("the network gate", () => {
   const gate = createNetworkGate({ allowedCidrs: ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"] });
@@ -50,7 +49,7 @@ describe("the network gate", () => {
     expect(() => createNetworkGate({ allowedCidrs: [cidr] })).toThrow(
       `network.allowed_cidrs: "${cidr}" is not an address or CIDR such as 10.0.0.0/8`,
     );
-    expect(() => trustProxyOption([cidr])).toThrow(`network.trusted_proxies: "${cidr}"`);
+    expect(() => createProxyMatcher([cidr])).toThrow(`network.trusted_proxies: "${cidr}"`);
   });
 });
 
@@ -59,7 +58,7 @@ interface Sender {
   readonly forwardedFor?: string | string[];
 }
 
-async function ask(door: Partial<FrontDoor>, { from, forwardedFor }: Sender) {
+async function ask(door: DoorChanges, { from, forwardedFor }: Sender) {
   const app = await makeFrontDoorApp(door);
   const headers = forwardedFor === undefined ? {} : { "x-forwarded-for": forwardedFor };
   return app.inject({ url: "/public", remoteAddress: from, headers });

@@ -77,3 +77,14 @@ test("a secret's value stays out, however deep it lies", async () => {
   });
   expect(JSON.stringify(lines)).not.toContain("hunter2");
 });
+
+test("a new level counts from the next line on", async () => {
+  const lines = await linesOf("error", (logger) => {
+    logger.log.info({}, "too early");
+    logger.setLevel("debug");
+    logger.log.debug({}, "in time");
+    logger.setLevel("warn");
+    logger.log.info({}, "too late");
+  });
+  expect(lines).toMatchObject([{ msg: "in time" }]);
+});
