@@ -1,5 +1,4 @@
-import type { Server } from "node:http";
-import { until, type Clock } from "../clock.ts";
+import { sleep, until, type Clock } from "../clock.ts";
 import type { RouterApp } from "./router-app.ts";
 
 export interface Drain {
@@ -15,6 +14,8 @@ export interface Drain {
 
 /** For the errors that tell those who were cut off. */
 const LAST_WORDS_MS = 1000;
+/** Who asks again at once, on the connection of the last answer, is told and meets no reset. */
+const LAST_CALL_MS = 50;
 
 /**
  * New connections are refused at once; what runs gets its time, and is then cut off. Those that are
@@ -25,26 +26,12 @@ export async function drain({ server, clock, timeoutMs, open, cutOff }: Drain): 
   server.server.closeIdleConnections = () => {};
   const closed = server.close();
   const isIdle = (): boolean => open() === 0;
-  if (!(await until(clock, isIdle, timeoutMs))) {
-    cutOff();
+  if (!isIdle()) {
+    if (!(await until(clock, isIdle, timeoutMs))) cutOff();
+    await until(clock, isIdle, LAST_WORDS_MS);
+    await sleep(clock, LAST_CALL_MS);
     await until(clock, isIdle, LAST_WORDS_MS);
   }
   server.server.closeAllConnections();
   await closed;
-}
-
-/**
- * Counts the answers that have not left yet. A request's slot is free as soon as the worker is done,
- * while a slow client may still be reading.
- */
-export function countOpenAnswers(server: Server): () => number {
-  let open = 0;
-  const closed = (): void => {
-    open -= 1;
-  };
-  server.on("request", (_request, response) => {
-    open += 1;
-    response.once("close", closed);
-  });
-  return () => open;
 }

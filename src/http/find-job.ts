@@ -16,8 +16,19 @@ export const jobUserHeader = WISH_HEADERS.pick({ "x-user-id": true });
 type UserHeader = z.output<typeof jobUserHeader>;
 type OfJob = FastifyRequest<{ Params: z.output<typeof jobParams>; Headers: UserHeader }>;
 
+/** This run of the router, which is all that its jobs outlive. */
+export interface Boot {
+  readonly id: string;
+  readonly startedAtWallMs: number;
+}
+
+export interface JobLookup {
+  readonly store: JobStore;
+  readonly boot: Boot;
+}
+
 /** Another user's job looks exactly like an unknown one. Throws REQUEST_NOT_FOUND. */
-export function findJob(request: OfJob, store: JobStore): Job {
+export function findJob(request: OfJob, { store, boot }: JobLookup): Job {
   const id = request.params.request_id;
   const { user, orAnyones } = readableJobs(request);
   const own = store.find(user, id);
@@ -27,8 +38,10 @@ export function findJob(request: OfJob, store: JobStore): Job {
     throw new RouterError("INVALID_REQUEST", message, { param: "x-user-id" });
   }
   if (job) return job;
+  const startedAt = new Date(boot.startedAtWallMs).toISOString();
   const message =
-    "no such job of yours: it may have expired (jobs.ttl), or the router was restarted since";
+    "no such job of yours: it may have expired (jobs.ttl), and none survives a restart of the " +
+    `router: this one started at ${startedAt} (boot_id ${boot.id})`;
   throw new RouterError("REQUEST_NOT_FOUND", message, { param: "request_id" });
 }
 

@@ -1,8 +1,9 @@
 import pino from "pino";
-import { sleep, type Clock } from "../clock.ts";
+import { until, type Clock } from "../clock.ts";
 import type { Log, LogFn } from "../log.ts";
 import { censor } from "./censor.ts";
 import { LineBatch } from "./line-batch.ts";
+import { LogWriter } from "./log-writer.ts";
 
 export interface LoggerOptions {
   readonly clock: Clock;
@@ -13,37 +14,34 @@ export interface LoggerOptions {
 
 export interface Logger {
   readonly log: Log;
+  /** debug, info, warn or error: the least important lines that are written from now on. */
+  setLevel(level: string): void;
+  /** Lines that were lost so far: the reader was too slow, or is gone. */
+  readonly droppedCount: number;
   /** Writes what is buffered and ends, whether or not anybody reads it. The last call, at exit. */
   close(): Promise<void>;
 }
 
-/** A reader that is slow or gone may cost log lines, never memory without end. */
-const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 const BATCH_LENGTH = 32 * 1024;
 /** A line waits no longer than this. */
 const FLUSH_MS = 200;
 /** Longest wait for a slow reader at exit. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 5000;
 
 /** One JSON line per event, written without blocking the loop. */
 export function createLogger({ clock, level, destination }: LoggerOptions): Logger {
-  const stream = pino.destination({
-    dest: destination,
-    sync: false,
-    maxLength: BUFFER_BYTES_MAX,
-    // Each write is a batch already; but with 0, flush() would not wait for it.
-    minLength: 1,
-  });
-  // A closed pipe must not end the process: requests matter more than their log.
-  stream.on("error", () => {});
+  const writer = new LogWriter(clock, destination);
   const batch = new LineBatch({
     clock,
     maxLength: BATCH_LENGTH,
     maxWaitMs: FLUSH_MS,
-    write: (lines) => void stream.write(lines),
+    write: (lines) => writer.write(lines),
   });
   // Where a defect ends the process, its last lines are those that tell why.
-  const flush = (): void => batch.flush();
+  const flush = (): void => {
+    batch.flush();
+    writer.endNow();
+  };
   process.prependListener("exit", flush);
   const logger = pino({ level, base: null }, batch);
   const logAt = (at: "debug" | "info" | "warn" | "error"): LogFn => {
@@ -65,14 +63,17 @@ export function createLogger({ clock, level, destination }: LoggerOptions): Logg
       warn: logAt("warn"),
       error: logAt("error"),
     },
+    setLevel(next) {
+      logger.level = next;
+    },
+    get droppedCount() {
+      return writer.droppedLines;
+    },
     async close() {
       process.off("exit", flush);
       batch.flush();
-      // Not flushSync(), which tries for ever where the reader is gone, as in `npm start | tee log`
-      // after a Ctrl-C; nor may the stream do so by itself at exit, hence destroy().
-      const flushed = new Promise<void>((resolve) => stream.flush(() => resolve()));
-      await Promise.race([flushed, sleep(clock, CLOSE_MS)]);
-      stream.destroy();
+      await until(clock, () => writer.isDone, CLOSE_MS);
+      writer.close();
     },
   };
 }

@@ -12,9 +12,9 @@ const QUERY = { timeout: 600, tries: 2 };
  * domains. All others are asked of DNS itself: a name that a user chose must neither find a neighbour
  * by a search domain, nor hold one of the few threads in which the system looks up the workers.
  */
-export function createLookup(allowedHosts: ReadonlySet<string>): Lookup {
+export function createLookup(isAllowed: (hostname: string) => boolean): Lookup {
   return (hostname, signal) =>
-    allowedHosts.has(hostname)
+    isAllowed(hostname)
       ? systemLookup(hostname, { all: true })
       : queryDns(hostname, new Resolver(QUERY), signal);
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.ts";
+import { until, type Clock, type Timer } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { nextAttemptInMs } from "./callback-schedule.ts";
 
@@ -75,6 +75,7 @@ export class CallbackQueue {
   /** Lanes that have something due and may send it; they take turns. */
   readonly #ready = new Set<Lane>();
   readonly #inFlight = new Map<Delivery, Promise<void>>();
+  #isFinishing = false;
   #isClosed = false;
 
   constructor(deps: CallbackQueueDeps) {
@@ -101,6 +102,15 @@ export class CallbackQueue {
     this.#due(delivery);
   }
 
+  /**
+   * Before the close: what is due or being sent gets this attempt, and nothing gets another one.
+   * Resolves when that is over, at the latest after `withinMs`.
+   */
+  async finish(withinMs: number): Promise<void> {
+    this.#isFinishing = true;
+    await until(this.#deps.clock, () => this.#inFlight.size === 0, withinMs);
+  }
+
   /** Ends what is under way and forgets the rest. Resolves when nothing of it is left. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -115,6 +125,7 @@ export class CallbackQueue {
 
   #due(delivery: Delivery): void {
     delivery.timer = null;
+    if (this.#isFinishing && delivery.attempts > 0) return;
     delivery.lane.due.add(delivery);
     this.#wake(delivery.lane);
   }
@@ -162,7 +173,8 @@ export class CallbackQueue {
       return;
     }
     lane.failuresInARow++;
-    const delayMs = isFinal ? null : nextAttemptInMs({ attempts, retryAfterMs, random });
+    const isLast = isFinal || this.#isFinishing;
+    const delayMs = isLast ? null : nextAttemptInMs({ attempts, retryAfterMs, random });
     if (delayMs === null) {
       this.#forget(delivery);
       log.warn(fields, "callback given up");

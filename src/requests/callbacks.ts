@@ -9,13 +9,7 @@ import { isPublicAddress, literalAddress } from "./callback-address.ts";
 import { createLookup, type Lookup } from "./callback-lookup.ts";
 import { CallbackQueue, type Callback, type Post, type PostResult } from "./callback-queue.ts";
 import { LONGEST_RETRY_AFTER_MS } from "./callback-schedule.ts";
-import {
-  bodyOf,
-  signatureHeaders,
-  signingKey,
-  type BatchEnd,
-  type JobEnd,
-} from "./callback-message.ts";
+import { bodyOf, signatureHeaders, type BatchEnd, type JobEnd } from "./callback-message.ts";
 import { checkCallbackUrl } from "./callback-url.ts";
 
 /** Tells the owners of jobs that these are over: by POST, signed, again and again until it is taken. */
@@ -31,32 +25,38 @@ export interface Callbacks {
   readonly pendingCount: number;
   /** Being sent now. */
   readonly inFlightCount: number;
-  /** Ends what is under way and forgets the rest. */
+  /** Before the close: what is under way, or not yet sent once, gets a few seconds for one attempt. */
+  finish(): Promise<void>;
+  /** Ends what is under way, and forgets the rest. */
   close(): Promise<void>;
+}
+
+export interface CallbackSettings {
+  /** callbacks.allowed_hosts, as `URL.hostname` spells them. */
+  readonly allowedHosts: ReadonlySet<string>;
+  /** Out of callbacks.secrets, by user. */
+  readonly keys: ReadonlyMap<string, Buffer>;
 }
 
 export interface CallbacksDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** callbacks.allowed_hosts, as `URL.hostname` spells them. */
-  readonly allowedHosts: readonly string[];
-  /** callbacks.secrets, by user. */
-  readonly secrets: Readonly<Record<string, string>>;
+  /** Asked at each step, also of callbacks that wait: what was taken from the list is not called. */
+  readonly settings: () => CallbackSettings;
   readonly lookup?: Lookup;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
 }
 
 export function createCallbacks(deps: CallbacksDeps): Callbacks {
-  const { clock, log, random = Math.random } = deps;
-  const allowedHosts = new Set(deps.allowedHosts);
-  const keys = new Map(Object.entries(deps.secrets).map(([user, s]) => [user, signingKey(s)]));
-  const { lookup = createLookup(allowedHosts) } = deps;
-  const sender: Sender = { clock, keys, allowedHosts, lookup };
+  const { clock, log, settings, random = Math.random } = deps;
+  const { lookup = createLookup((host) => settings().allowedHosts.has(host)) } = deps;
+  const sender: Sender = { clock, settings, lookup };
   const post: Post = (callback, signal) => postOnce(callback, signal, sender);
   const queue = new CallbackQueue({ clock, log, random, post });
   return {
     check(url, user) {
+      const { allowedHosts, keys } = settings();
       if (keys.has(user)) return checkCallbackUrl(url, allowedHosts);
       const message =
         `callback_url needs a signing secret for the user ${user}: ` +
@@ -74,14 +74,17 @@ export function createCallbacks(deps: CallbacksDeps): Callbacks {
     get inFlightCount() {
       return queue.inFlightCount;
     },
+    finish: () => queue.finish(FINISH_MS),
     close: () => queue.close(),
   };
 }
 
+/** The router's own end waits no longer for other people's servers. */
+const FINISH_MS = 5_000;
+
 interface Sender {
   readonly clock: Clock;
-  readonly keys: ReadonlyMap<string, Buffer>;
-  readonly allowedHosts: ReadonlySet<string>;
+  readonly settings: () => CallbackSettings;
   readonly lookup: Lookup;
 }
 
@@ -125,8 +128,8 @@ async function exchange(
   { url, id, user, body }: Callback,
   by: { connect: buildConnector.connector; signal: AbortSignal; sender: Sender },
 ): Promise<PostResult> {
-  const { clock, keys } = by.sender;
-  const key = keys.get(user);
+  const { clock, settings } = by.sender;
+  const key = settings().keys.get(user);
   if (key === undefined) throw new FinalFailure(`no signing secret for the user ${user}`);
   // Undici's own limits of time are off: ours is the signal.
   const limits = { headersTimeout: 0, bodyTimeout: 0 };
@@ -214,8 +217,8 @@ function connectTo(
 /** One that another attempt would only repeat. */
 class FinalFailure extends Error {}
 
-function checkAddress(url: URL, address: string, { allowedHosts }: Sender): void {
-  if (allowedHosts.has(url.hostname) || isPublicAddress(address)) return;
+function checkAddress(url: URL, address: string, { settings }: Sender): void {
+  if (settings().allowedHosts.has(url.hostname) || isPublicAddress(address)) return;
   throw new FinalFailure(
     `${address} is not a public address: add the host to callbacks.allowed_hosts to allow it`,
   );

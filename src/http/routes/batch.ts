@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { onBatchEnd, submitBatch, type BatchDeps } from "../../requests/batches.ts";
+import { RouterError } from "../../errors.ts";
+import {
+  inItem,
+  onBatchEnd,
+  submitBatch,
+  type BatchDeps,
+  type BatchItem,
+} from "../../requests/batches.ts";
 import type { Submission } from "../../requests/idempotency.ts";
 import type { Job } from "../../requests/job.ts";
 import { batchBodySchema, toBatchItems } from "../batch-envelope.ts";
@@ -9,7 +16,7 @@ import { foresee, iso, time, type JobOutlook } from "../job-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 import { onceHeaders, submitOnce } from "../submit-once.ts";
-import { callbackOf, refuseWhileDraining, SUBMIT_ERRORS, type SubmitRoutesDeps } from "./submit.ts";
+import { callbackOf, SUBMIT_ERRORS, type SubmitRoutesDeps } from "./submit.ts";
 
 export interface BatchRoutesDeps extends SubmitRoutesDeps, BatchDeps {}
 
@@ -31,6 +38,7 @@ export function batchRoutes(app: RouterApp, deps: BatchRoutesDeps): void {
     "/api/v1/route/batch",
     {
       config: { access: "user" },
+      onRequest: deps.newWork.beforeBody,
       schema: {
         tags: ["Jobs"],
         summary: "Submit several jobs at once: all of them, or none",
@@ -51,8 +59,8 @@ export function batchRoutes(app: RouterApp, deps: BatchRoutesDeps): void {
       const { body, bodyText } = request;
       const user = submittingUser(request, body);
       const submission = submitOnce(deps, { request, reply, user }, () => {
-        refuseWhileDraining(deps);
         const items = toBatchItems(body, { ...deps, user, bytes: Buffer.from(bodyText) });
+        admitAll(items, deps);
         const url = callbackOf(deps, body, user);
         const id = body.batch_id ?? randomUUID();
         const jobs = submitBatch(deps, items);
@@ -62,6 +70,17 @@ export function batchRoutes(app: RouterApp, deps: BatchRoutesDeps): void {
       return viewBatch(submission, deps);
     },
   );
+}
+
+/** Throws the refusal of the first that is not taken, naming it. */
+function admitAll(items: readonly BatchItem[], { newWork }: SubmitRoutesDeps): void {
+  for (const [index, { request }] of items.entries()) {
+    try {
+      newWork.admit(request.band);
+    } catch (error) {
+      throw error instanceof RouterError ? inItem(index, error) : error;
+    }
+  }
 }
 
 function viewBatch({ id, requestIds, jobs }: Submission, outlook: JobOutlook) {

@@ -2,14 +2,12 @@ import { z } from "zod";
 import type { Placements } from "../../dispatch/placements.ts";
 import { RouterError } from "../../errors.ts";
 import type { Job } from "../../requests/job.ts";
-import type { JobStore } from "../../requests/store.ts";
-import { findJob, jobParams, jobUserHeader, requireActor } from "../find-job.ts";
+import { findJob, type JobLookup, jobParams, jobUserHeader, requireActor } from "../find-job.ts";
 import { jobSchema, viewJob, type JobOutlook } from "../job-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
-export interface CompleteRoutesDeps extends JobOutlook {
-  readonly store: JobStore;
+export interface CompleteRoutesDeps extends JobOutlook, JobLookup {
   readonly placements: Pick<Placements, "complete">;
 }
 
@@ -51,7 +49,7 @@ export function completeRoutes(app: RouterApp, deps: CompleteRoutesDeps): void {
       },
     },
     (request) => {
-      const job = findJob(request, deps.store);
+      const job = findJob(request, deps);
       requireActor(request, job, "complete it");
       const { ok, tokens } = request.body;
       const isHeld = deps.placements.complete(job.request, { ok, tokens: tokens ?? null });

@@ -1,16 +1,13 @@
 import { z } from "zod";
-import type { JobStore } from "../../requests/store.ts";
 import { identityOf } from "../auth.ts";
 import { EventStream } from "../event-stream.ts";
-import { findJob, jobParams, jobUserHeader, mayActOn } from "../find-job.ts";
+import { findJob, type JobLookup, jobParams, jobUserHeader, mayActOn } from "../find-job.ts";
 import type { JobOutlook } from "../job-view.ts";
 import { JobWatch } from "../job-watch.ts";
 import type { RouterApp } from "../router-app.ts";
 import { errorResponses, SECURED } from "../schemas.ts";
 
-export interface JobEventsDeps extends JobOutlook {
-  readonly store: JobStore;
-}
+export interface JobEventsDeps extends JobOutlook, JobLookup {}
 
 export function jobEventsRoutes(app: RouterApp, deps: JobEventsDeps): void {
   app.get(
@@ -40,7 +37,7 @@ export function jobEventsRoutes(app: RouterApp, deps: JobEventsDeps): void {
       },
     },
     (request, reply) => {
-      const job = findJob(request, deps.store);
+      const job = findJob(request, deps);
       const showsPlacement = mayActOn(job, identityOf(request));
       reply.hijack();
       const events = new EventStream(reply.raw, request.id);

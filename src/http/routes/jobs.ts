@@ -1,14 +1,19 @@
 import type { Jobs } from "../../requests/jobs.ts";
-import type { JobStore } from "../../requests/store.ts";
 import { identityOf } from "../auth.ts";
-import { findJob, jobParams, jobUserHeader, mayActOn, requireActor } from "../find-job.ts";
+import {
+  findJob,
+  type JobLookup,
+  jobParams,
+  jobUserHeader,
+  mayActOn,
+  requireActor,
+} from "../find-job.ts";
 import { jobSchema, viewJob, viewPlacement, type JobOutlook } from "../job-view.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 import type { RouterApp } from "../router-app.ts";
 
-export interface JobRoutesDeps extends JobOutlook {
+export interface JobRoutesDeps extends JobOutlook, JobLookup {
   readonly jobs: Jobs;
-  readonly store: JobStore;
 }
 
 const tags = ["Jobs"];
@@ -43,7 +48,7 @@ function registerRead(app: RouterApp, deps: JobRoutesDeps): void {
       },
     },
     (request) => {
-      const job = findJob(request, deps.store);
+      const job = findJob(request, deps);
       const placement = mayActOn(job, identityOf(request)) ? viewPlacement(job) : null;
       return { ...viewJob(job, deps), placement };
     },
@@ -68,7 +73,7 @@ function registerCancel(app: RouterApp, deps: JobRoutesDeps): void {
       },
     },
     (request) => {
-      const job = findJob(request, deps.store);
+      const job = findJob(request, deps);
       requireActor(request, job, "cancel it");
       deps.jobs.cancel(job);
       return viewJob(job, deps);

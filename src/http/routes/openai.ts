@@ -10,6 +10,7 @@ import { API_PATHS, type ApiPath } from "../../fleet/worker.ts";
 import type { Quotas } from "../../admission/quotas.ts";
 import { readWishes, type TimeoutLimits } from "../caller.ts";
 import { HttpAnswer } from "../http-answer.ts";
+import type { NewWork } from "../new-work.ts";
 import { rateLimitHeaders } from "../rate-limit-headers.ts";
 import { OPENAI_BODIES, OPENAI_SUMMARIES, WISH_HEADERS, workerAnswers } from "../openai-schemas.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
@@ -20,7 +21,7 @@ export interface OpenaiRoutesDeps {
   readonly quotas: Quotas;
   readonly routeRequest: RouteRequest;
   readonly snapshot: () => FleetSnapshot;
-  readonly isDraining: () => boolean;
+  readonly newWork: NewWork;
   readonly onEnd: (request: RoutedRequest, end: RouteEnd) => void;
   readonly onDefect: (request: RoutedRequest, error: unknown) => void;
 }
@@ -41,6 +42,7 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
     method: "POST",
     url: path,
     config: { access: "user" },
+    onRequest: deps.newWork.beforeBody,
     // The schema documents; it does not judge what only the worker understands.
     validatorCompiler: () => (value: unknown) => ({ value }),
     schema: {
@@ -64,8 +66,8 @@ function routeToWorker(
   deps: OpenaiRoutesDeps,
 ): void {
   const { request, reply, path } = call;
-  if (deps.isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
   const routed = readRequest(request, path, deps);
+  deps.newWork.admit(routed.band);
   reply.hijack();
   const rateLimits = (): string[] => rateLimitHeaders(deps.quotas.rateOf(routed.user));
   const answer = new HttpAnswer(reply.raw, request.id, rateLimits);

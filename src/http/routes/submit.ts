@@ -1,7 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../../clock.ts";
-import { RouterError } from "../../errors.ts";
 import type { Callbacks } from "../../requests/callbacks.ts";
 import type { Job } from "../../requests/job.ts";
 import type { Jobs } from "../../requests/jobs.ts";
@@ -14,6 +13,7 @@ import {
   viewSubmission,
   type JobOutlook,
 } from "../job-view.ts";
+import type { NewWork } from "../new-work.ts";
 import { parseWaitMs } from "../prefer.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
@@ -23,7 +23,7 @@ export interface SubmitRoutesDeps extends JobOutlook, SubmitOnceDeps {
   readonly jobs: Jobs;
   readonly callbacks: Pick<Callbacks, "check" | "send">;
   readonly timeouts: JobTimeouts;
-  readonly isDraining: () => boolean;
+  readonly newWork: NewWork;
 }
 
 /** Those of the tick of the submission; what happens later is in the job. */
@@ -50,6 +50,7 @@ export function submitRoutes(app: RouterApp, deps: SubmitRoutesDeps): void {
     "/api/v1/route",
     {
       config: { access: "user" },
+      onRequest: deps.newWork.beforeBody,
       schema: {
         tags: ["Jobs"],
         summary: "Submit a job",
@@ -69,8 +70,8 @@ export function submitRoutes(app: RouterApp, deps: SubmitRoutesDeps): void {
       const { body, bodyText } = request;
       const user = submittingUser(request, body);
       const { jobs } = submitOnce(deps, { request, reply, user }, () => {
-        refuseWhileDraining(deps);
         const routed = toRoutedRequest(body, { ...deps, user, bytes: Buffer.from(bodyText) });
+        deps.newWork.admit(routed.band);
         const callbackUrl = callbackOf(deps, body, user);
         const expectedDurationMs = body.resource_requirements?.expected_duration ?? null;
         const job = deps.jobs.submit(routed, { expectedDurationMs, callbackUrl });
@@ -95,10 +96,6 @@ export function callbackOf(
   user: string,
 ): URL | null {
   return body.callback_url === undefined ? null : callbacks.check(body.callback_url, user);
-}
-
-export function refuseWhileDraining({ isDraining }: Pick<SubmitRoutesDeps, "isDraining">): void {
-  if (isDraining()) throw new RouterError("SHUTTING_DOWN", "the router is stopping");
 }
 
 /** The job goes on when the wait is over, or the client has gone. */

@@ -2,6 +2,7 @@ import net from "node:net";
 import { onTestFinished, vi } from "vitest";
 import { systemClock, until } from "../../../src/clock.ts";
 import { createCallbacks } from "../../../src/requests/callbacks.ts";
+import { signingKey } from "../../../src/requests/callback-message.ts";
 import type { Lookup } from "../../../src/requests/callback-lookup.ts";
 import { SECRET } from "../../support/callback-builders.ts";
 import { CallbackReceiver } from "../../support/callback-receiver.ts";
@@ -27,9 +28,12 @@ export function makeScene({
 }: SceneOptions = {}) {
   const clock = new FakeClock(systemClock.wallMs());
   const { log, lines } = keepingLog();
-  const secrets = { alice: SECRET };
+  const settings = () => ({
+    allowedHosts: new Set(allowedHosts),
+    keys: new Map([["alice", signingKey(SECRET)]]),
+  });
   const random = (): number => 0.5;
-  const callbacks = createCallbacks({ clock, log, allowedHosts, secrets, lookup, random });
+  const callbacks = createCallbacks({ clock, log, settings, lookup, random });
   onTestFinished(() => callbacks.close());
   const said = (message: string) => lines.filter((line) => line.message === message);
   return { callbacks, clock, lines, said };
