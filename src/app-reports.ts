@@ -1,8 +1,8 @@
 import type { Leases } from "./admission/leases.ts";
+import type { Overload } from "./admission/overload.ts";
 import type { Queue } from "./admission/queue.ts";
 import type { Quotas } from "./admission/quotas.ts";
 import type { Clock } from "./clock.ts";
-import type { Config } from "./config/schema.ts";
 import { failureOf } from "./dispatch/give-up.ts";
 import { learnFrom } from "./dispatch/learn.ts";
 import { reportOf } from "./dispatch/request-report.ts";
@@ -11,6 +11,7 @@ import type { RoutedRequest } from "./dispatch/routed-request.ts";
 import type { Cooldowns } from "./failures/cooldowns.ts";
 import type { FleetLoop } from "./fleet/fleet-loop.ts";
 import type { Log } from "./log.ts";
+import type { MetricsView } from "./observability/gauges.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { UsageByUser } from "./observability/usage-by-user.ts";
 import type { Jobs } from "./requests/jobs.ts";
@@ -21,17 +22,27 @@ interface ReportedParts {
   readonly leases: Leases;
   readonly cooldowns: Cooldowns;
   readonly quotas: Quotas;
+  readonly overload: Pick<Overload, "lowestBand">;
   readonly queue: () => Pick<Queue, "sizeOfBand" | "bytes">;
   readonly jobs: () => Jobs;
+  /** api.debug: decisions are logged. */
+  readonly retryBudgetTokens: () => number;
+  readonly isDebug: () => boolean;
+}
+
+interface ReportOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly logLinesDropped?: () => number;
 }
 
 /** What is told and not asked: metrics, the log, and what attempts teach the fleet. */
 export function createReports(
-  { config, clock, log }: { readonly config: Config; readonly clock: Clock; readonly log: Log },
+  { clock, log, logLinesDropped = () => 0 }: ReportOptions,
   parts: ReportedParts,
 ) {
-  const { loop, jobs } = parts;
-  const metrics = createMetricsOf(parts, () => clock.now());
+  const { loop, jobs, isDebug } = parts;
+  const metrics = createMetricsOf(parts, { nowMs: () => clock.now(), logLinesDropped });
   const users = new UsageByUser();
   const learning = {
     speeds: loop.speeds,
@@ -44,10 +55,10 @@ export function createReports(
       const job = jobs().of(request);
       // One that waits is explained when somebody asks: kept, its reasons would fill the memory.
       const isKept = job !== undefined && choice.worker !== null;
-      if (!isKept && !config.api.debug) return;
+      if (!isKept && !isDebug()) return;
       const decision = explain(question, choice);
       if (isKept) job.decided(choice.worker, decision, clock.wallMs());
-      if (config.api.debug) log.debug({ requestId: request.id, decision }, "decision");
+      if (isDebug()) log.debug({ requestId: request.id, decision }, "decision");
     },
     onQueued: (request) => jobs().of(request)?.moveTo("queued", clock.wallMs()),
     onAttemptEnd(request, record, outcome) {
@@ -68,13 +79,17 @@ export function createReports(
   return { metrics, users, observer, requestEnded };
 }
 
-function createMetricsOf(parts: ReportedParts, nowMs: () => number): Metrics {
-  const { loop, leases, cooldowns, quotas, queue, jobs } = parts;
+function createMetricsOf(
+  parts: ReportedParts,
+  view: Pick<MetricsView, "nowMs" | "logLinesDropped">,
+): Metrics {
+  const { loop, leases, cooldowns, quotas, overload, queue, jobs } = parts;
   return createMetrics({
-    nowMs,
+    ...view,
+    lowestBand: () => overload.lowestBand,
     snapshot: () => loop.fleet.snapshot(),
     ownLeases: (index) => leases.own(index),
-    isCooling: (index) => cooldowns.blocks(index),
+    isCooling: (index) => cooldowns.isCooling(index),
     runningJobs: () => jobs().runningCount,
     queue,
     leaseSums() {
@@ -82,5 +97,6 @@ function createMetricsOf(parts: ReportedParts, nowMs: () => number): Metrics {
       return { open: leases.openCount, over_workers: overWorkers, over_users: overUsers };
     },
     openReservations: () => quotas.openCount,
+    retryBudgetTokens: parts.retryBudgetTokens,
   });
 }

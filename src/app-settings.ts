@@ -1,10 +1,15 @@
-import type { QuotasDeps } from "./admission/quotas.ts";
-import type { GivenLimits } from "./admission/user-limits.ts";
+import type { GivenLimits, LimitSettings } from "./admission/user-limits.ts";
 import type { Config } from "./config/schema.ts";
 import type { DispatchSettings } from "./dispatch/dispatcher.ts";
+import type { CooldownSettings } from "./failures/cooldowns.ts";
 import type { FleetSettings } from "./fleet/fleet-loop.ts";
 import { workerSpecOf } from "./fleet/worker-spec.ts";
+import type { JobTimeouts } from "./http/envelope.ts";
+import type { DoorSettings } from "./http/front-door.ts";
 import { createKeyDirectory } from "./http/keys.ts";
+import { createNetworkGate, createProxyMatcher } from "./http/network.ts";
+import { signingKey } from "./requests/callback-message.ts";
+import type { CallbackSettings } from "./requests/callbacks.ts";
 import { buildStrategy } from "./routing/strategies.ts";
 
 /** What each part is told of the config, in the units of the code. */
@@ -12,28 +17,48 @@ import { buildStrategy } from "./routing/strategies.ts";
 export const MS = 1000;
 export const MIB = 1024 * 1024;
 
-export function frontSettings({ auth, network, api, request_router: router, queue }: Config) {
+/** Everything that the parts are told of one config, worked out before any of it counts. */
+export interface AppSettings {
+  readonly config: Config;
+  readonly door: DoorSettings;
+  readonly timeouts: JobTimeouts;
+  readonly fleet: FleetSettings;
+  readonly cooldowns: CooldownSettings;
+  readonly dispatch: DispatchSettings;
+  readonly limits: LimitSettings;
+  readonly callbacks: CallbackSettings;
+}
+
+export function settingsOf(config: Config): AppSettings {
   return {
-    door: {
-      keys: createKeyDirectory(auth.keys),
-      allowedCidrs: network.allowed_cidrs,
-      trustedProxies: network.trusted_proxies,
-      bodyLimitMb: api.body_limit_mb,
-    },
-    timeouts: {
-      defaultMs: router.request_timeout * MS,
-      maxMs: router.max_timeout * MS,
-      queueMs: queue.job_timeout * MS,
-    },
+    config,
+    door: doorSettings(config),
+    timeouts: timeoutSettings(config),
+    fleet: fleetSettings(config),
+    cooldowns: cooldownSettings(config),
+    dispatch: dispatchSettings(config),
+    limits: limitSettings(config),
+    callbacks: callbackSettings(config),
   };
 }
 
-export function fleetSettings({
-  gpu_monitoring,
-  error_handler,
-  network,
-  workers,
-}: Config): FleetSettings {
+function doorSettings({ auth, network }: Config): DoorSettings {
+  return {
+    keys: createKeyDirectory(auth.keys),
+    gate: createNetworkGate({ allowedCidrs: network.allowed_cidrs }),
+    isProxy: createProxyMatcher(network.trusted_proxies),
+  };
+}
+
+function timeoutSettings({ request_router: router, queue }: Config): JobTimeouts {
+  return {
+    defaultMs: router.request_timeout * MS,
+    maxMs: router.max_timeout * MS,
+    queueMs: queue.job_timeout * MS,
+  };
+}
+
+function fleetSettings({ gpu_monitoring, error_handler, network, workers }: Config): FleetSettings {
   const { url, urls, token } = gpu_monitoring;
   return {
     workers: workers.map(workerSpecOf),
@@ -47,7 +72,15 @@ export function fleetSettings({
   };
 }
 
-export function dispatchSettings(config: Config): DispatchSettings {
+function cooldownSettings({ error_handler: handler }: Config): CooldownSettings {
+  return {
+    errorThreshold: handler.error_threshold,
+    cooldownMs: handler.gpu_cooldown_period * MS,
+    earlyRecovery: handler.early_recovery,
+  };
+}
+
+function dispatchSettings(config: Config): DispatchSettings {
   const { request_router: router, gpu_monitoring: monitoring, load_balancer: balancer } = config;
   const { queue } = config;
   return {
@@ -70,12 +103,16 @@ export function dispatchSettings(config: Config): DispatchSettings {
   };
 }
 
-export function quotaSettings({
-  user_quota_manager: manager,
-  users,
-}: Config): Omit<QuotasDeps, "clock" | "store"> {
+function callbackSettings({ callbacks }: Config): CallbackSettings {
+  const secrets = Object.entries(callbacks.secrets);
   return {
-    windowMs: manager.quota_check_interval * MS,
+    allowedHosts: new Set(callbacks.allowed_hosts),
+    keys: new Map(secrets.map(([user, secret]) => [user, signingKey(secret)])),
+  };
+}
+
+function limitSettings({ user_quota_manager: manager, users }: Config): LimitSettings {
+  return {
     defaults: {
       gpuLimit: manager.default_gpu_limit,
       requestLimit: manager.default_request_limit,

@@ -1,18 +1,23 @@
 import { readFileSync } from "node:fs";
 import { createApp, KNOWN_NAMES, type App } from "./app.ts";
-import { systemClock } from "./clock.ts";
+import { sleep, systemClock } from "./clock.ts";
 import { processEnvironment } from "./config/environment.ts";
-import { ConfigError, loadConfig, type LoadedConfig } from "./config/load.ts";
+import { ConfigError, configPath, loadConfig, type LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
+import { lookAtFile, type FileLook } from "./config/watch-file.ts";
 import { demoBanner } from "./demo/banner.ts";
 import { demoConfig } from "./demo/demo-config.ts";
 import { startDemoFleet, type DemoFleet } from "./demo/demo-fleet.ts";
 import { generateKey } from "./http/keys.ts";
+import type { Log } from "./log.ts";
 import { createLogger, type Logger } from "./observability/logger.ts";
+import { takeHangUps, watchConfigFile } from "./reload-triggers.ts";
 
 /** Starts the process: config -> app -> listen -> close on signal. Nothing else exits. */
 async function main(): Promise<void> {
   const checkOnly = isCheckOnly(process.argv.slice(2));
+  const onHangUp = takeHangUps();
+  const seen = await lookAtFile(configPath(SURROUNDINGS));
   const loaded = readConfig();
   if (checkOnly) return printConfigIsValid(loaded);
   const demo = loaded.origin.kind === "demo" ? await startDemo(loaded.config) : null;
@@ -24,11 +29,14 @@ async function main(): Promise<void> {
     log: logger.log,
     version: readVersion(),
     demoKey: demo?.docsKey ?? null,
+    logLinesDropped: () => logger.droppedCount,
   });
   const address = await listen(app, config);
   if (demo) process.stdout.write(bannerFor(demo, address));
   announce(loaded, { address, logger });
-  closeOnSignal(async () => {
+  onHangUp(reloadOnChange(loaded, { app, logger, seen }));
+  endOnSignal(async (signal) => {
+    if (signal === "SIGTERM") await serveAsLameDuck(app);
     await app.close();
     await demo?.close();
     await logger.close();
@@ -47,8 +55,10 @@ function isCheckOnly(args: readonly string[]): boolean {
   throw new StartError(`${message}; settings are in config.yaml and the environment`);
 }
 
+const SURROUNDINGS = { env: processEnvironment(), cwd: process.cwd() };
+
 function readConfig(): LoadedConfig {
-  return loadConfig({ env: processEnvironment(), cwd: process.cwd(), names: KNOWN_NAMES });
+  return loadConfig({ ...SURROUNDINGS, names: KNOWN_NAMES });
 }
 
 function printConfigIsValid({ origin, notices }: LoadedConfig): void {
@@ -107,6 +117,10 @@ function announce(
   if (origin.kind === "file") {
     log.info({ address, docs: `${address}/docs`, config: origin.path }, "listening");
   }
+  warnOfGaps({ config, origin, notices }, log);
+}
+
+function warnOfGaps({ config, origin, notices }: LoadedConfig, log: Log): void {
   for (const notice of notices) log.warn({}, notice);
   if (origin.kind === "demo") return;
   if (config.auth.keys.length === 0) log.warn({}, NO_KEYS);
@@ -119,14 +133,52 @@ const NO_KEYS =
 const NO_WORKERS =
   "no workers configured: list your inference servers under workers: in config.yaml";
 
-function closeOnSignal(close: () => Promise<void>): void {
-  let closingSinceMs: number | null = null;
-  const onSignal = (): void => {
+interface Running {
+  readonly app: App;
+  readonly logger: Logger;
+  /** How the config file looked before it was read. */
+  readonly seen: FileLook;
+}
+
+/** Takes up the config anew whenever its file changes, and when what is returned is called. */
+function reloadOnChange({ origin }: LoadedConfig, { app, logger, seen }: Running): () => void {
+  const { log } = logger;
+  if (origin.kind === "demo")
+    return () => log.info({}, "nothing to reload: the demo has no config");
+  const { path } = origin;
+  const reload = (): void => {
+    const outcome = app.reload(() => readAgain(path));
+    if (outcome.kind !== "applied") return;
+    logger.setLevel(levelOf(outcome.loaded.config));
+    warnOfGaps(outcome.loaded, log);
+  };
+  return watchConfigFile({ clock: systemClock, log, path, seen, reload });
+}
+
+/** Without its file a process would become the demo at its start; one that runs stays what it is. */
+function readAgain(path: string): LoadedConfig {
+  const loaded = readConfig();
+  if (loaded.origin.kind === "file") return loaded;
+  throw new ConfigError([`${path}: there is no such file any more`]);
+}
+
+/** Whoever sends requests here has this long to see that it is not ready, and to send no more. */
+const LAME_DUCK_MS = 5_000;
+
+/** Who stops a service by SIGTERM has others that take over; who presses Ctrl-C waits for the end. */
+async function serveAsLameDuck(app: App): Promise<void> {
+  app.retire();
+  await sleep(systemClock, LAME_DUCK_MS);
+}
+
+function endOnSignal(end: (signal: NodeJS.Signals) => Promise<void>): void {
+  let endingSinceMs: number | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
     const nowMs = systemClock.now();
-    if (closingSinceMs === null) {
-      closingSinceMs = nowMs;
-      close().then(() => process.exit(0), fail);
-    } else if (nowMs - closingSinceMs > REPEAT_MS) {
+    if (endingSinceMs === null) {
+      endingSinceMs = nowMs;
+      end(signal).then(() => process.exit(0), fail);
+    } else if (nowMs - endingSinceMs > REPEAT_MS) {
       process.exit(1);
     }
   };

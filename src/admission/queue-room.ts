@@ -1,6 +1,6 @@
 import { RouterError } from "../errors.ts";
 
-export interface RoomOptions {
+export interface RoomLimits {
   /** queue.max_requests; 0 = nothing ever waits. */
   readonly maxRequests: number;
   /** queue.max_mb, of the bodies of what waits. */
@@ -22,14 +22,15 @@ interface UserRoom {
 
 /** How much waits, and how much more may. */
 export class QueueRoom {
-  readonly #options: RoomOptions;
+  readonly #limits: () => RoomLimits;
   readonly #sizeByBand = [0, 0, 0, 0, 0, 0];
   readonly #users = new Map<string, UserRoom>();
   size = 0;
   bytes = 0;
 
-  constructor(options: RoomOptions) {
-    this.#options = options;
+  /** `limits` are asked each time: a reload may change them, also below what waits already. */
+  constructor(limits: () => RoomLimits) {
+    this.#limits = limits;
   }
 
   sizeOfBand(band: number): number {
@@ -38,7 +39,7 @@ export class QueueRoom {
 
   /** What one user may have waiting, if nobody else has anything. */
   get most(): { readonly requests: number; readonly bytes: number } {
-    const { maxRequests, maxBytes, userShare } = this.#options;
+    const { maxRequests, maxBytes, userShare } = this.#limits();
     return {
       requests: Math.max(1, Math.floor(maxRequests * userShare)),
       bytes: maxBytes * userShare,
@@ -47,7 +48,7 @@ export class QueueRoom {
 
   /** Why so many more of this user's would not fit; null = they do. */
   lack(user: string, requests: number, bytes: number): string | null {
-    const { maxRequests, maxBytes, userShare } = this.#options;
+    const { maxRequests, maxBytes, userShare } = this.#limits();
     const mine = this.#users.get(user) ?? { size: 0, bytes: 0 };
     if (this.size + requests > maxRequests) {
       return `${this.size} of ${maxRequests} requests wait (queue.max_requests)`;

@@ -4,16 +4,20 @@ import { RouterError } from "../errors.ts";
 import { nextTurn } from "./next-turn.ts";
 import { Parked } from "./parked.ts";
 import { Place, type PlaceKeeper, type WaitEnd, type Waiter, type WaitRequest } from "./place.ts";
-import { queueFullError, QueueRoom, type RoomOptions } from "./queue-room.ts";
+import { queueFullError, QueueRoom, type RoomLimits } from "./queue-room.ts";
 import { WaitingClass } from "./waiting-class.ts";
 
-export interface QueueOptions extends RoomOptions {
+export interface QueueLimits extends RoomLimits {
+  /** queue.ageing; of those who come from now on. */
+  readonly ageingMs: number;
+}
+
+export interface QueueOptions {
+  readonly limits: () => QueueLimits;
   readonly clock: Clock;
   /** One timer for all who wait. */
   readonly wheel: { at(atMs: number, run: () => void): Timer };
   readonly fairShare: FairShare;
-  /** queue.ageing. */
-  readonly ageingMs: number;
   /** The placements that a user occupies now. */
   readonly placementsOf: (user: string) => Iterable<number>;
 }
@@ -40,7 +44,7 @@ export class Queue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
-    this.#room = new QueueRoom(options);
+    this.#room = new QueueRoom(options.limits);
     this.#keeper = {
       nowMs: () => options.clock.now(),
       end: (place, end) => this.#end(place, end),
@@ -51,7 +55,7 @@ export class Queue {
 
   /** False: the operator wants no queue, and nothing ever waits. */
   get isOn(): boolean {
-    return this.#options.maxRequests > 0;
+    return this.#options.limits().maxRequests > 0;
   }
 
   get size(): number {
@@ -115,7 +119,7 @@ export class Queue {
     const within = this.#classes.get(classKey) ?? new WaitingClass(classKey, model);
     this.#classes.set(classKey, within);
     const sequence = (this.#sequence += 1);
-    const { ageingMs } = this.#options;
+    const { ageingMs } = this.#options.limits();
     const queue = this.#keeper;
     const place = new Place({ request, within, account, sequence, ageingMs, queue });
     this.#room.enter(request);

@@ -3,6 +3,7 @@ import type { QuotaStore, QuotaUnits, QuotaUsage, Receipt, Shortage } from "./qu
 import {
   LimitsByUser,
   type GivenLimits,
+  type LimitSettings,
   type LimitSources,
   type UserLimits,
   type UserLimitsDeps,
@@ -110,6 +111,11 @@ export class Quotas {
       requests: rate(requestLimit, usage.requests, usage.requestsResetMs),
       tokens: tokenLimit === null ? null : rate(tokenLimit, tokensUsed, usage.tokensResetMs),
     };
+  }
+
+  /** Takes other defaults and limits of users; what is counted stays, and so do overrides. */
+  reconfigure(settings: LimitSettings): void {
+    this.#limits.reconfigure(settings);
   }
 
   /** In the place of an earlier override, whole. Lasts until the process ends, or it expires. */

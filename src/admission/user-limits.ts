@@ -28,27 +28,40 @@ export interface GivenLimits {
 export type LimitSource = "default" | "config" | "override";
 export type LimitSources = { readonly [Limit in LimitName]: LimitSource };
 
+/** What the operator wrote. */
+export interface LimitSettings {
+  readonly defaults: LimitValues;
+  readonly config: ReadonlyMap<string, GivenLimits>;
+}
+
 export interface UserLimitsDeps {
   /** Its wall clock says what has expired, since people write expiry times as dates. */
   readonly clock: Pick<Clock, "wallMs">;
-  readonly defaults: LimitValues;
-  readonly config: ReadonlyMap<string, GivenLimits>;
+  readonly settings: LimitSettings;
 }
 
 /** The limits in force for each user: an override before the config, and that before the defaults. */
 export class LimitsByUser {
   readonly #clock: Pick<Clock, "wallMs">;
-  readonly #defaults: UserLimits;
-  readonly #config: ReadonlyMap<string, GivenLimits>;
+  #defaults: UserLimits;
+  #config: ReadonlyMap<string, GivenLimits>;
   readonly #overrides = new Map<string, GivenLimits>();
   /** Of users with any of their own, worked out once: every request asks. */
   readonly #inForce = new Map<string, UserLimits>();
 
-  constructor({ clock, defaults, config }: UserLimitsDeps) {
+  constructor({ clock, settings }: UserLimitsDeps) {
     this.#clock = clock;
+    this.#defaults = { ...settings.defaults, expiresAtWallMs: null };
+    this.#config = settings.config;
+    this.#workOutAll();
+  }
+
+  /** Takes other defaults and config; overrides stay, and win until they are cleared. */
+  reconfigure({ defaults, config }: LimitSettings): void {
     this.#defaults = { ...defaults, expiresAtWallMs: null };
     this.#config = config;
-    for (const user of config.keys()) this.#workOut(user);
+    this.#inForce.clear();
+    this.#workOutAll();
   }
 
   of(user: string): UserLimits {
@@ -84,6 +97,10 @@ export class LimitsByUser {
   clearOverride(user: string): void {
     this.#overrides.delete(user);
     this.#workOut(user);
+  }
+
+  #workOutAll(): void {
+    for (const user of [...this.#config.keys(), ...this.#overrides.keys()]) this.#workOut(user);
   }
 
   #workOut(user: string): void {

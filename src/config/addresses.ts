@@ -23,9 +23,11 @@ export function parseWorkerUrl(text: string): Parsed {
 /** A host as `URL.hostname` spells it: lower case, IPv6 in brackets. */
 export function parseHost(text: string): Parsed {
   const bare = text.replace(/^\[(.*)\]$/, "$1");
-  if (!isHost(bare))
+  const url = `http://${isIP(bare) === 6 ? `[${bare}]` : bare}`;
+  // In URLs a name that ends in a number is an IPv4 address, and wrong if it is none.
+  if (!isHost(bare) || !URL.canParse(url))
     return { mustBe: "must be a host name or an IP address, without http:// or port" };
-  return { ok: new URL(`http://${isIP(bare) === 6 ? `[${bare}]` : bare}`).hostname };
+  return { ok: new URL(url).hostname };
 }
 
 /** A host that a socket can be bound to; unlike in URLs, IPv6 has no brackets. */

@@ -33,8 +33,11 @@ export function derivedVariable(setting: string): string {
 
 /** Every setting, in the order of the schema. Sections themselves are not listed. */
 export function describeSettings(): readonly SettingDescription[] {
-  return describe("", SETTINGS_TREE);
+  return SETTINGS;
 }
+
+/** Worked out once: every reading of a config asks several times. */
+const SETTINGS = describe("", SETTINGS_TREE);
 
 function describe(setting: string, schema: z.ZodType): SettingDescription[] {
   const inner = bare(schema);

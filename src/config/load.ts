@@ -59,6 +59,15 @@ export function loadConfig({ env, cwd, names }: LoadInput): LoadedConfig {
   };
 }
 
+/** Where the config is read from, if it is there. */
+export function configPath({ env, cwd }: Pick<LoadInput, "env" | "cwd">): string {
+  return resolve(cwd, askedName(env) ?? DEFAULT_NAME);
+}
+
+function askedName(env: Environment): string | null {
+  return env["CONFIG_PATH"]?.trim() || null;
+}
+
 interface ConfigFile {
   readonly path: string;
   /** As the user calls it. */
@@ -71,9 +80,9 @@ const DEFAULT_NAME = "config.yaml";
 
 /** null: there is none, and nobody asked for one, so this is the demo. */
 function readConfigFile(env: Environment, cwd: string): ConfigFile | null {
-  const asked = env["CONFIG_PATH"]?.trim() || null;
+  const asked = askedName(env);
   const name = asked ?? DEFAULT_NAME;
-  const path = resolve(cwd, name);
+  const path = configPath({ env, cwd });
   try {
     return { path, name, text: readFileSync(path, "utf8") };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
 import type { Clock, Timer } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { SignsOfLife } from "../failures/signs-of-life.ts";
@@ -21,15 +21,35 @@ export interface AttemptJob {
   readonly tags: RouteTags;
 }
 
-export interface AttemptsOptions {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly signsOfLife: SignsOfLife;
+export interface AttemptSettings {
   /** request_router.stream_idle_timeout. */
   readonly streamIdleMs: number;
   /** request_router.max_response_mb. */
   readonly maxAnswerBytes: number;
 }
+
+export interface AttemptsOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly signsOfLife: SignsOfLife;
+  /** Asked as each attempt begins, which keeps what it began with. */
+  readonly settings: () => AttemptSettings;
+  /** Opens what reaches the workers of an origin; a pool of HTTP connections where it is left out. */
+  readonly connect?: Connect | undefined;
+}
+
+/** What an attempt needs of a pool of connections: undici's is one, the simulator has another. */
+export interface Upstream {
+  /** Tells the relay of all that follows, in undici's order: never before it has returned. */
+  dispatch(request: UpstreamRequest, relay: Relay): unknown;
+  /** Called as a request goes out, once for each: did its connection carry others before it? */
+  isReused?(): boolean;
+  /** Ends what is under way at once. */
+  destroy(): Promise<void>;
+}
+
+export type Connect = (origin: string) => Upstream;
+export type UpstreamRequest = ReturnType<typeof upstreamRequest>;
 
 const CONNECT_TIMEOUT_MS = 2000;
 /** Below the 5 s after which common Python and C++ servers close idle connections. */
@@ -38,7 +58,10 @@ const KEEP_ALIVE_MS = 4000;
 /** Sends to workers over HTTP: one pool of connections each. */
 export class Attempts {
   readonly #options: AttemptsOptions;
-  readonly #pools = new Map<string, Pool>();
+  /** By the workers' URLs. */
+  readonly #pools = new Map<string, WorkerPool>();
+  /** Of workers that are gone, until the last attempt on each has ended. */
+  readonly #retired = new Set<WorkerPool>();
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
@@ -47,34 +70,52 @@ export class Attempts {
   readonly attempt: Attempt = (job) =>
     new Promise((resolve) => {
       const { worker, request, sink, tags } = job;
-      const { clock, signsOfLife, maxAnswerBytes } = this.#options;
+      const { clock, signsOfLife, settings } = this.#options;
+      const { maxAnswerBytes, streamIdleMs } = settings();
       const options = upstreamRequest(worker, request);
+      const pool = this.#poolFor(worker);
+      pool.open += 1;
       const relay = new Relay({
         sink,
         tags,
         stream: request.stream,
         maxAnswerBytes,
         clock,
+        isReused: () => pool.upstream.isReused?.() ?? false,
         onSignOfLife: (nowMs) => signsOfLife.saw(worker.index, nowMs),
         onEnd: (result) => {
           stopWatching();
+          this.#attemptEnded(pool);
           request.abandonment.listen(null);
           resolve(result);
         },
       });
-      const stopWatching = this.#watch(relay, job);
+      const stopWatching = this.#watch(relay, job, streamIdleMs);
       request.abandonment.listen(() => relay.abort({ kind: "abandoned" }));
-      this.#poolFor(worker).dispatch(options, relay);
+      pool.upstream.dispatch(options, relay);
     });
 
+  /** After the workers have changed: those that are gone lose their connections as they fall idle. */
+  keepOnly(workers: Iterable<Pick<Worker, "url">>): void {
+    const kept = new Set([...workers].map(({ url }) => url));
+    for (const [url, pool] of this.#pools) {
+      if (kept.has(url)) continue;
+      this.#pools.delete(url);
+      this.#retired.add(pool);
+      this.#dropIfIdle(pool);
+    }
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    const pools = [...this.#pools.values(), ...this.#retired];
     this.#pools.clear();
+    this.#retired.clear();
+    await Promise.all(pools.map(({ upstream }) => upstream.destroy()));
   }
 
   /** The deadline up to the first byte of a stream, its idle limit from then on. */
-  #watch(relay: Relay, { worker, request, sink }: AttemptJob): () => void {
-    const { clock, deadlines, signsOfLife, streamIdleMs } = this.#options;
+  #watch(relay: Relay, { worker, request, sink }: AttemptJob, streamIdleMs: number): () => void {
+    const { clock, deadlines, signsOfLife } = this.#options;
     const startedAtMs = clock.now();
     const loadMs = mustLoadModel(worker, request.model) ? worker.loadTimeoutMs : 0;
     const deadlineAtMs = request.deadlineAtMs + loadMs;
@@ -100,22 +141,58 @@ export class Attempts {
     return () => timer.cancel();
   }
 
-  #poolFor(worker: Worker): Pool {
+  #attemptEnded(pool: WorkerPool): void {
+    pool.open -= 1;
+    this.#dropIfIdle(pool);
+  }
+
+  #dropIfIdle(pool: WorkerPool): void {
+    if (pool.open === 0 && this.#retired.delete(pool)) void pool.upstream.destroy();
+  }
+
+  #poolFor(worker: Worker): WorkerPool {
+    const { connect = openPool } = this.#options;
     let pool = this.#pools.get(worker.url);
     if (!pool) {
-      // Deadlines are ours (the wheel), and so is the bound on connections (leases).
-      pool = new Pool(new URL(worker.url).origin, {
-        pipelining: 1,
-        connectTimeout: CONNECT_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        allowH2: false,
-      });
+      pool = { upstream: connect(new URL(worker.url).origin), open: 0 };
       this.#pools.set(worker.url, pool);
     }
     return pool;
   }
+}
+
+interface WorkerPool {
+  readonly upstream: Upstream;
+  /** Attempts under way on it. */
+  open: number;
+}
+
+/** Deadlines are ours (the wheel), and so is the bound on connections (leases). */
+function openPool(origin: string): Upstream {
+  const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false });
+  /** Connections that stand and have carried nothing: a request is sent in the tick that makes one. */
+  let unused = 0;
+  const connect: buildConnector.connector = (options, callback) =>
+    connector(options, (...result) => {
+      if (result[0] === null) unused += 1;
+      callback(...result);
+    });
+  const pool = new Pool(origin, {
+    pipelining: 1,
+    connect,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return {
+    dispatch: (request, relay) => pool.dispatch(request, relay),
+    destroy: () => pool.destroy(),
+    isReused() {
+      if (unused === 0) return true;
+      unused -= 1;
+      return false;
+    },
+  };
 }
 
 /** New headers from an allow list, and the client's own bytes: nothing else of the client's passes. */

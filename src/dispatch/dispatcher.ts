@@ -3,18 +3,19 @@ import type { Leases } from "../admission/leases.ts";
 import { OpenList } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
 import type { Waiter } from "../admission/place.ts";
-import { Queue } from "../admission/queue.ts";
+import { Queue, type QueueLimits, type QueueOptions } from "../admission/queue.ts";
 import type { Clock } from "../clock.ts";
 import type { RouterError } from "../errors.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { RetryPolicy } from "../failures/retry.ts";
+import { RetryBudget } from "../failures/retry-budget.ts";
 import { SignsOfLife } from "../failures/signs-of-life.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import { decide } from "../routing/decide.ts";
 import { explain, type Decision } from "../routing/explain.ts";
 import type { Random } from "../routing/random.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
-import { Attempts } from "./attempt.ts";
+import { Attempts, type AttemptSettings, type Connect } from "./attempt.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Trip } from "./endings.ts";
 import { Placements } from "./placements.ts";
@@ -37,22 +38,17 @@ export interface DispatcherDeps extends Pick<RouteDeps, "isAlive"> {
   /** Charges the user's limits. Throws or rejects with what the client is told. */
   readonly reserve: (user: string, tokens: number) => Reservation | Promise<Reservation>;
   readonly observer: RouteObserver;
+  /** How workers are reached; over HTTP where it is left out. */
+  readonly connect?: Connect;
 }
 
-export interface DispatchSettings {
+export interface DispatchSettings extends AttemptSettings {
   readonly strategy: Strategy;
   readonly retry: RetryPolicy;
   readonly maxTemperatureC: number;
   /** How fast other routers' load, as workers reported it, loses its weight. */
   readonly foreignFadeMs: number;
-  readonly streamIdleMs: number;
-  readonly maxAnswerBytes: number;
-  readonly queue: {
-    readonly maxRequests: number;
-    readonly maxBytes: number;
-    readonly userShare: number;
-    readonly ageingMs: number;
-  };
+  readonly queue: QueueLimits;
 }
 
 /** The loop of requests: decide, lease, attempt, relay. */
@@ -66,12 +62,17 @@ export interface Dispatcher {
   readonly checkRoom: (user: string, requests: number, bytes: number) => void;
   /** Where a request stands in the queue; null = it does not wait. */
   readonly placeOf: (request: RoutedRequest) => Place | null;
+  /** After the settings, or the configured workers, have changed: those who wait may profit. */
+  reconfigured(): void;
   /** A limit of some user has changed. */
   readonly limitsChanged: () => void;
   /** What a request takes on average, for those that are reserved beforehand. */
   readonly meanTokens: () => number;
   readonly queue: Pick<Queue, "size" | "bytes" | "sizeOfBand" | "sizeFor">;
   readonly placements: Pick<Placements, "complete">;
+  readonly retryBudget: Pick<RetryBudget, "tokens">;
+  /** Ends what waits in the queue, at shutdown: it would only be ended later. */
+  abandonWaiting(): void;
   /** Ends what still runs, at shutdown: each client hears of it. */
   abandonAll(): void;
   close(): Promise<void>;
@@ -86,27 +87,33 @@ export interface Place {
 /** How soon those who wait profit from what time alone brings, such as the end of a cooldown. */
 const LOOK_AGAIN_MS = 250;
 
-export function createDispatcher(deps: DispatcherDeps, settings: DispatchSettings): Dispatcher {
-  const { clock, random, leases, cooldowns } = deps;
+/** `settings` are asked at each use, so that a reload counts for all that begins after it. */
+export function createDispatcher(
+  deps: DispatcherDeps,
+  settings: () => DispatchSettings,
+): Dispatcher {
+  const { clock, random, cooldowns, connect } = deps;
   const deadlines = new Deadlines(clock);
-  const attempts = new Attempts({
-    ...settings,
-    clock,
-    deadlines,
-    signsOfLife: new SignsOfLife(),
-  });
+  const signsOfLife = new SignsOfLife();
+  const attempts = new Attempts({ settings, clock, deadlines, signsOfLife, connect });
   const placements = new Placements(deadlines);
   const fairShare = new FairShare();
-  const placementsOf = (user: string): Iterable<number> => leases.placementsOf(user);
-  const queue = new Queue({ ...settings.queue, clock, wheel: deadlines, fairShare, placementsOf });
-  const view = viewer(deps, settings);
-  const turns = new Turns({ ...deps, ...settings, fairShare, queue, view });
+  const { queue, turns } = createTurns(deps, settings, { fairShare, wheel: deadlines });
   const running = new OpenList<Trip>();
+  const retryBudget = new RetryBudget(clock);
   const routeRequest = createRouteRequest({
-    ...{ ...deps, clock, random, cooldowns, turns, running, retry: settings.retry },
+    ...{ ...deps, clock, random, cooldowns, turns, running, retryBudget },
+    get retry() {
+      return settings().retry;
+    },
     reserve: ({ user }) => deps.reserve(user, fairShare.meanTokens),
     attempt: (job) => (job.request.isPlacement ? placements.attempt(job) : attempts.attempt(job)),
   });
+  const abandon = (isMeant: (request: RoutedRequest) => boolean): void => {
+    for (const { request } of running) {
+      if (isMeant(request)) request.abandonment.abandon("shutdown");
+    }
+  };
   const ticker = clock.every(LOOK_AGAIN_MS, () => {
     if (queue.size > 0) turns.lookAgain();
   });
@@ -122,13 +129,17 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
       if (queue.isOn) queue.checkRoomForBatch(user, requests, bytes);
     },
     placeOf: (request) => placeOf(turns.placeOf(request)),
+    reconfigured() {
+      attempts.keepOnly(deps.snapshot().workers);
+      queue.pump({ alsoParked: true });
+    },
     limitsChanged: () => queue.pump({ alsoParked: true }),
     meanTokens: () => fairShare.meanTokens,
     queue,
     placements,
-    abandonAll() {
-      for (const { request } of running) request.abandonment.abandon("shutdown");
-    },
+    retryBudget,
+    abandonWaiting: () => abandon((request) => turns.placeOf(request) !== null),
+    abandonAll: () => abandon(() => true),
     async close() {
       ticker.cancel();
       deadlines.close();
@@ -137,17 +148,33 @@ export function createDispatcher(deps: DispatcherDeps, settings: DispatchSetting
   };
 }
 
-function viewer(deps: DispatcherDeps, settings: DispatchSettings): () => RoutingView {
+function createTurns(
+  deps: DispatcherDeps,
+  settings: () => DispatchSettings,
+  { fairShare, wheel }: Pick<QueueOptions, "fairShare" | "wheel">,
+): { readonly queue: Queue; readonly turns: Turns } {
+  const { clock, leases } = deps;
+  const placementsOf = (user: string): Iterable<number> => leases.placementsOf(user);
+  const limits = (): QueueLimits => settings().queue;
+  const queue = new Queue({ limits, clock, wheel, fairShare, placementsOf });
+  const view = viewer(deps, settings);
+  const strategy = (): Strategy => settings().strategy;
+  return { queue, turns: new Turns({ ...deps, strategy, fairShare, queue, view }) };
+}
+
+function viewer(deps: DispatcherDeps, settings: () => DispatchSettings): () => RoutingView {
   const { snapshot, leases, cooldowns, clock } = deps;
-  const { maxTemperatureC, foreignFadeMs } = settings;
-  return () => ({
-    snapshot: snapshot(),
-    leases,
-    cooldowns,
-    nowMs: clock.now(),
-    maxTemperatureC,
-    foreignFadeMs,
-  });
+  return () => {
+    const { maxTemperatureC, foreignFadeMs } = settings();
+    return {
+      snapshot: snapshot(),
+      leases,
+      cooldowns,
+      nowMs: clock.now(),
+      maxTemperatureC,
+      foreignFadeMs,
+    };
+  };
 }
 
 function placeOf(waiter: Waiter | null): Place | null {

@@ -13,12 +13,13 @@ import type { Random } from "../routing/random.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
 import { classKeyOf } from "./class-key.ts";
 import type { RoutedRequest } from "./routed-request.ts";
+import { Trickle } from "./trickle.ts";
 import type { TokenUsage } from "./usage.ts";
 
 export interface TurnDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly strategy: Strategy;
+  readonly strategy: () => Strategy;
   readonly leases: Leases;
   readonly cooldowns: Cooldowns;
   readonly fairShare: FairShare;
@@ -58,14 +59,20 @@ interface Asking {
   readonly sinceMs: number;
 }
 
+/** Users at their gpu_limit may be helped by the end of a cooldown, too. */
+const PARKED_EVERY_MS = 1000;
+
 /** Gives each attempt its slot: at once where one is free, else when the queue says so. */
 export class Turns {
   readonly #deps: TurnDeps;
   readonly #waiting = new Map<RoutedRequest, Waiter>();
+  readonly #trickle: Trickle;
   #snapshotVersion = 0;
+  #parkedSeenAtMs = -Infinity;
 
   constructor(deps: TurnDeps) {
     this.#deps = deps;
+    this.#trickle = new Trickle(deps.clock, deps.cooldowns);
   }
 
   /** `tried`: workers of earlier attempts, which come last. Nothing awaits between choice and lease. */
@@ -92,7 +99,8 @@ export class Turns {
 
   /** The routing question of a request, as things stand at this moment. */
   question(request: RoutedRequest, tried: readonly number[]): Question {
-    const { strategy, random, leases } = this.#deps;
+    const { random, leases } = this.#deps;
+    const strategy = this.#deps.strategy();
     const { user, model, path, type, band, memoryBytes, computeUnits } = request;
     const gpuLimit = this.#deps.gpuLimitOf(user);
     const atGpuLimit = leases.placementCount(user) >= gpuLimit;
@@ -114,9 +122,12 @@ export class Turns {
   /** What time alone changes, such as the end of a cooldown, or what a poll has brought. */
   lookAgain(): void {
     const { queue, view } = this.#deps;
-    const { version } = view().snapshot;
-    queue.pump({ alsoParked: version !== this.#snapshotVersion });
-    this.#snapshotVersion = version;
+    const { snapshot, nowMs } = view();
+    const isDue = nowMs - this.#parkedSeenAtMs >= PARKED_EVERY_MS;
+    const alsoParked = isDue || snapshot.version !== this.#snapshotVersion;
+    queue.pump({ alsoParked });
+    this.#snapshotVersion = snapshot.version;
+    if (alsoParked) this.#parkedSeenAtMs = nowMs;
   }
 
   /** No worker could ever take it: null, or its 404 or 422. */
@@ -125,11 +136,13 @@ export class Turns {
   }
 
   #ask({ request, tried }: Asking): { readonly question: Question; readonly choice: Choice } {
-    const question = this.question(request, tried);
-    const choice = decide(question);
-    if (choice.worker !== null || tried.length === 0) return { question, choice };
-    const again = this.question(request, []);
-    return { question: again, choice: decide(again) };
+    const elsewhere = this.question(request, tried);
+    const choice = decide(elsewhere);
+    if (choice.worker !== null) return { question: elsewhere, choice };
+    const question = tried.length === 0 ? elsewhere : this.question(request, []);
+    const anywhere = tried.length === 0 ? choice : decide(question);
+    const early = anywhere.worker === null ? this.#trickle.ask(question) : null;
+    return early ?? { question, choice: anywhere };
   }
 
   /** null: it may wait. */
@@ -209,7 +222,7 @@ export class Turns {
       user: request.user,
       memoryBytes: allocatedBytes(worker, request),
     });
-    strategy.picker.picked?.(worker);
+    strategy().picker.picked?.(worker);
     const account = fairShare.of(request.user, request.model);
     const charged = fairShare.charge(account);
     queue.reorder(account);

@@ -20,7 +20,8 @@ declare module "fastify" {
 }
 
 interface AuthDeps {
-  readonly keys: KeyDirectory;
+  /** Asked for each request. */
+  readonly keys: () => KeyDirectory;
   readonly throttle: AuthThrottle;
   /** Where plugins add routes that cannot declare their access, such as "/docs". */
   readonly publicPrefixes: readonly string[];
@@ -70,11 +71,11 @@ function accessOf(route: RouteOptions, publicPrefixes: readonly string[]): Acces
   throw new Error(`route ${String(route.method)} ${route.url} must declare config.access`);
 }
 
-function createAuthenticate(app: FastifyInstance, keys: KeyDirectory): onRequestHookHandler {
+function createAuthenticate(app: FastifyInstance, keys: AuthDeps["keys"]): onRequestHookHandler {
   const { verifyBearerAuth } = app;
   if (!verifyBearerAuth) throw new Error("@fastify/bearer-auth did not register");
   return (request, reply, done) => {
-    if (keys.size === 0) done(noKeysConfigured());
+    if (keys().size === 0) done(noKeysConfigured());
     else if (hasKeyInQuery(request.url)) done(keyInQuery());
     else {
       verifyBearerAuth(request, reply, (error) => {
@@ -87,7 +88,7 @@ function createAuthenticate(app: FastifyInstance, keys: KeyDirectory): onRequest
 
 /** Called by the plugin with what follows "Bearer". The key decides first: good ones always pass. */
 function identify(key: string, request: FastifyRequest, deps: AuthDeps): boolean {
-  const identity = deps.keys.find(key);
+  const identity = deps.keys().find(key);
   if (identity === null) throw badKey(key, deps.throttle.countBadKey(request.ip));
   request.identity = identity;
   return true;

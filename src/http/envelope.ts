@@ -93,6 +93,7 @@ export const batchItemSchema = z.strictObject({ ...jobFields, payload: payloadSc
 
 export type RouteBody = z.output<typeof batchItemSchema>;
 
+/** To be read where they are used: they may change at any moment. */
 export interface JobTimeouts extends TimeoutLimits {
   /** queue.job_timeout. */
   readonly queueMs: number;

@@ -7,14 +7,19 @@ import { installAuth } from "./auth.ts";
 import { answerNotFound, createErrorHandler } from "./error-handler.ts";
 import { guardRequest, requestIdOf } from "./guard.ts";
 import type { KeyDirectory } from "./keys.ts";
-import { createNetworkGate, denyOutsiders, trustProxyOption } from "./network.ts";
+import { denyOutsiders, type NetworkGate, type ProxyMatcher } from "./network.ts";
 import { apiHeaders } from "./response-headers.ts";
 import { answerMalformed, httpServerOptions } from "./server-options.ts";
 
-export interface FrontDoor {
+export interface DoorSettings {
   readonly keys: KeyDirectory;
-  readonly allowedCidrs: readonly string[];
-  readonly trustedProxies: readonly string[];
+  readonly gate: NetworkGate;
+  readonly isProxy: ProxyMatcher;
+}
+
+export interface FrontDoor {
+  /** Asked for each request. */
+  readonly settings: () => DoorSettings;
   readonly bodyLimitMb: number;
   /** Where plugins add routes that cannot declare their access, such as "/docs". */
   readonly publicPrefixes: readonly string[];
@@ -28,7 +33,7 @@ export function frontDoorOptions(door: FrontDoor) {
   return {
     ...httpServerOptions(door.bodyLimitMb),
     genReqId: requestIdOf,
-    trustProxy: trustProxyOption(door.trustedProxies),
+    trustProxy: (address: string | undefined) => door.settings().isProxy(address),
     clientErrorHandler: answerMalformed,
     // For URLs that the router cannot read: no route is found, and no hook runs.
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -44,12 +49,16 @@ export function frontDoorOptions(door: FrontDoor) {
 export async function installFrontDoor(app: FastifyInstance, door: FrontDoor): Promise<void> {
   app.setErrorHandler(createErrorHandler(door));
   app.setNotFoundHandler(answerNotFound);
-  app.addHook("onRequest", denyOutsiders(createNetworkGate(door)));
+  app.addHook(
+    "onRequest",
+    denyOutsiders(() => door.settings().gate),
+  );
   app.addHook("onRequest", guardRequest);
   app.addHook("onSend", apiHeaders);
   installJsonParser(app);
   const throttle = createAuthThrottle(door);
-  await installAuth(app, { keys: door.keys, publicPrefixes: door.publicPrefixes, throttle });
+  const keys = (): KeyDirectory => door.settings().keys;
+  await installAuth(app, { keys, publicPrefixes: door.publicPrefixes, throttle });
   // Node would answer an unknown Expect by itself and without a body; the guard explains it.
   app.server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     app.routing(request, response);

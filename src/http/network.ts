@@ -3,6 +3,8 @@ import type { onRequestHookHandler } from "fastify";
 import { RouterError } from "../errors.ts";
 
 export interface NetworkGate {
+  /** Everyone may pass. */
+  readonly isOpen: boolean;
   /** False for anything that is not an IP address, unless everyone is allowed. */
   allows(address: string | undefined): boolean;
 }
@@ -17,15 +19,17 @@ const LOOPBACK = ["127.0.0.0/8", "::1/128"];
 export function createNetworkGate(options: {
   readonly allowedCidrs: readonly string[];
 }): NetworkGate {
-  if (options.allowedCidrs.length === 0) return { allows: () => true };
+  if (options.allowedCidrs.length === 0) return { isOpen: true, allows: () => true };
   const contains = addressMatcher("network.allowed_cidrs", [...options.allowedCidrs, ...LOOPBACK]);
-  return { allows: (address) => address !== undefined && contains(address) };
+  return { isOpen: false, allows: (address) => address !== undefined && contains(address) };
 }
 
 /** Answers 403 to outsiders before anything of their request is looked at. */
-export function denyOutsiders(gate: NetworkGate): onRequestHookHandler {
+export function denyOutsiders(currentGate: () => NetworkGate): onRequestHookHandler {
   return (request, _reply, done) => {
-    if (gate.allows(request.ip)) done();
+    const gate = currentGate();
+    // Looking for the address reads headers, which is not free.
+    if (gate.isOpen || gate.allows(request.ip)) done();
     else {
       const message =
         "this address may not use the router: an operator can add it to network.allowed_cidrs";
@@ -34,14 +38,15 @@ export function denyOutsiders(gate: NetworkGate): onRequestHookHandler {
   };
 }
 
+/** Whether a peer is a proxy of the operator's, whose X-Forwarded-For counts. */
+export type ProxyMatcher = (address: string | undefined) => boolean;
+
 /**
- * Fastify's trustProxy: X-Forwarded-For counts only from these peers, read from the right up to the
- * first address that is not trusted. Never a hop count or `true`, which clients can spoof.
+ * For Fastify's trustProxy, which reads X-Forwarded-For from the right up to the first address that is
+ * not trusted. Never a hop count or `true`, which clients can spoof.
  */
-export function trustProxyOption(
-  cidrs: readonly string[],
-): false | ((address: string | undefined) => boolean) {
-  if (cidrs.length === 0) return false;
+export function createProxyMatcher(cidrs: readonly string[]): ProxyMatcher {
+  if (cidrs.length === 0) return () => false;
   const contains = addressMatcher("network.trusted_proxies", cidrs);
   return (address) => address !== undefined && contains(address);
 }

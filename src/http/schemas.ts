@@ -43,7 +43,7 @@ export function publicErrors(): Record<number, DescribedResponse> {
 
 /** For routes with a key: what the front door answers, and `codes` from the route itself. */
 export function errorResponses(...codes: readonly ErrorCode[]): Record<number, DescribedResponse> {
-  return byStatus([...EVERY_ROUTE, "UNAUTHORIZED", "AUTH_THROTTLED", ...codes]);
+  return byStatus([...EVERY_ROUTE, "UNAUTHORIZED", "AUTH_THROTTLED", "OVERLOADED", ...codes]);
 }
 
 function byStatus(codes: readonly ErrorCode[]): Record<number, DescribedResponse> {

@@ -1,6 +1,7 @@
 import fastify, { LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Leases } from "../admission/leases.ts";
+import type { Overload } from "../admission/overload.ts";
 import type { Quotas } from "../admission/quotas.ts";
 import type { Clock } from "../clock.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
@@ -14,17 +15,22 @@ import type { Callbacks } from "../requests/callbacks.ts";
 import type { IdempotencyKeys } from "../requests/idempotency.ts";
 import type { Jobs } from "../requests/jobs.ts";
 import type { JobStore } from "../requests/store.ts";
+import type { Connections } from "./connections.ts";
 import type { JobTimeouts } from "./envelope.ts";
+import type { Boot } from "./find-job.ts";
 import { frontDoorOptions, installFrontDoor, type FrontDoor } from "./front-door.ts";
 import type { FleetView } from "./gpu-view.ts";
+import { serveHalfOpen } from "./half-open.ts";
 import type { Identity } from "./keys.ts";
 import { installDocs, installOpenapi } from "./openapi.ts";
+import type { NewWork } from "./new-work.ts";
 import type { RouterApp } from "./router-app.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { completeRoutes } from "./routes/complete.ts";
+import { cooldownRoutes } from "./routes/cooldown.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { gpuRoutes } from "./routes/gpus.ts";
-import { healthRoutes } from "./routes/health.ts";
+import { healthRoutes, type HealthRoutesDeps } from "./routes/health.ts";
 import { jobEventsRoutes } from "./routes/job-events.ts";
 import { jobListRoutes } from "./routes/job-list.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -37,11 +43,14 @@ export interface ServerDeps {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly door: Pick<FrontDoor, "keys" | "allowedCidrs" | "trustedProxies" | "bodyLimitMb">;
+  readonly door: Pick<FrontDoor, "settings" | "bodyLimitMb">;
   /** Filled in on /docs, in demo mode only. */
   readonly demoKey: string | null;
-  readonly bootId: string;
-  readonly state: { readonly draining: boolean; readonly started: boolean };
+  readonly boot: Boot;
+  readonly state: HealthRoutesDeps["state"];
+  readonly connections: Pick<Connections, "watch">;
+  readonly overload: Pick<Overload, "lowestBand" | "shortages">;
+  readonly newWork: NewWork;
   readonly timeouts: JobTimeouts;
   readonly snapshot: () => FleetSnapshot;
   readonly leases: Leases;
@@ -69,8 +78,10 @@ export async function createServer(deps: ServerDeps): Promise<RouterApp> {
     // One line per request is written when it ends; the framework's own two would double it.
     logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider();
+  serveHalfOpen(app.server, clock);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  deps.connections.watch(app);
   await installFrontDoor(app, door);
   await installOpenapi(app, deps);
   await app.register(async (scope: RouterApp) => registerRoutes(scope, deps));
@@ -79,15 +90,15 @@ export async function createServer(deps: ServerDeps): Promise<RouterApp> {
 }
 
 async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
-  const { clock, log, timeouts, quotas, state, dispatcher, reports, snapshot } = deps;
-  const isDraining = (): boolean => state.draining;
+  const { clock, log, timeouts, quotas, dispatcher, reports, snapshot } = deps;
   const startedAtMs = clock.now();
   const uptimeMs = (): number => Math.round(clock.now() - startedAtMs);
   const fleetView = (identity: Identity): FleetView => viewFleet(deps, identity);
-  healthRoutes(app, { ...deps, uptimeMs, nowMs: () => clock.now() });
-  registerJobRoutes(app, deps, isDraining);
+  healthRoutes(app, { ...deps, bootId: deps.boot.id, uptimeMs, nowMs: () => clock.now() });
+  registerJobRoutes(app, deps);
   explainRoutes(app, { clock, timeouts, quotas, explainRequest: dispatcher.explainRequest });
   gpuRoutes(app, fleetView);
+  cooldownRoutes(app, { ...deps, lookAgain: dispatcher.limitsChanged });
   quotaRoutes(app, {
     ...{ clock, quotas, limitsChanged: dispatcher.limitsChanged },
     gpusHeld: (user) => deps.leases.placementCount(user),
@@ -107,17 +118,17 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
       quotas,
       routeRequest: dispatcher.routeRequest,
       snapshot,
-      isDraining,
+      newWork: deps.newWork,
       onEnd: reports.requestEnded,
       onDefect: ({ id }, err) => log.error({ requestId: id, err }, "routing failed"),
     }),
   );
 }
 
-function registerJobRoutes(app: RouterApp, deps: ServerDeps, isDraining: () => boolean): void {
+function registerJobRoutes(app: RouterApp, deps: ServerDeps): void {
   const { dispatcher, quotas } = deps;
   const { placeOf: place, explainRequest: explain } = dispatcher;
-  const submission = { ...deps, place, explain, isDraining };
+  const submission = { ...deps, place, explain };
   submitRoutes(app, submission);
   batchRoutes(app, {
     ...submission,
@@ -144,7 +155,7 @@ function viewFleet(
     ownLeases: (index) => leases.own(index),
     queuedFor: (models) => dispatcher.queue.sizeFor(models),
     openOn: (index) => leases.openOn(index),
-    cooldownOf: (index) => (cooldowns.blocks(index) ? cooldowns.describe(index) : null),
+    cooldownOf: (index) => cooldowns.describe(index),
     errorRateOf: (index) => cooldowns.errorRate(index),
   };
 }

@@ -1,30 +1,25 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { RequestReport } from "../dispatch/request-report.ts";
 import type { OutcomeClass } from "../failures/classify.ts";
-import type { FleetSnapshot } from "../fleet/snapshot.ts";
-import type { Worker } from "../fleet/worker.ts";
+import { registerGauges, registerTotal, type MetricsView } from "./gauges.ts";
 import { createCounter, createHistogram } from "./tallies.ts";
 
-/** Every metric of the router, in one file. Labels have bounded values: never a user or a raw model. */
-
-/** Looked at when a scrape asks, so that gauges cost nothing in between. */
-export interface MetricsView {
-  readonly nowMs: () => number;
-  readonly snapshot: () => FleetSnapshot;
-  readonly ownLeases: (workerIndex: number) => number;
-  readonly isCooling: (workerIndex: number) => boolean;
-  readonly runningJobs: () => number;
-  /** What waits for a slot. */
-  readonly queue: () => { sizeOfBand(band: number): number; readonly bytes: number };
-  /** Open leases, counted in three ways that must agree at any moment. */
-  readonly leaseSums: () => Readonly<Record<"open" | "over_workers" | "over_users", number>>;
-  readonly openReservations: () => number;
-}
+/**
+ * What is counted as it happens; gauges.ts has what is looked at when a scrape asks. Labels have
+ * bounded values: never a user or a raw model.
+ */
 
 export interface Metrics {
   requestEnded(report: RequestReport): void;
   attemptEnded(workerId: string, outcome: OutcomeClass): void;
+  /** A worker was taken out for its failures. */
+  cooledDown(workerId: string): void;
   decided(strategy: string, found: boolean): void;
+  /** New work refused because the router itself is overloaded; null: unread, its band unknown. */
+  shed(band: number | null): void;
+  connectionRefused(): void;
+  /** The config was read while the router ran. */
+  configRead(outcome: "applied" | "refused" | "unchanged"): void;
   /** Prometheus text, version 0.0.4. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -39,6 +34,17 @@ export function createMetrics(view: MetricsView): Metrics {
   collectDefaultMetrics({ register: registry });
   const live = createLiveMetrics(registry);
   registerGauges(registry, view);
+  const shed = createCounter(registry, {
+    name: "router_shed_requests_total",
+    help: "New work refused because the router itself was overloaded, by band (unread = whatever it was).",
+    labels: ["band"],
+  });
+  let refusedConnections = 0;
+  registerTotal(
+    registry,
+    { name: "router_refused_connections_total", help: "Clients' connections above the limit." },
+    () => refusedConnections,
+  );
   return {
     requestEnded(report) {
       const { path, status, totalMs, firstByteMs, promptTokens, completionTokens } = report;
@@ -47,11 +53,18 @@ export function createMetrics(view: MetricsView): Metrics {
       live.duration(totalMs / 1000, path);
       if (firstByteMs !== null) live.firstByte(firstByteMs / 1000, path);
       if (report.queueMs > 0) live.queueWait(report.queueMs / 1000, BANDS[report.band] ?? "");
+      if (report.attempts > 1) live.retries(report.attempts - 1, path);
       if (promptTokens !== null) live.tokens(promptTokens, "prompt");
       if (completionTokens !== null) live.tokens(completionTokens, "completion");
     },
     attemptEnded: (workerId, outcome) => live.attempts(1, workerId, outcome),
+    cooledDown: (workerId) => live.cooldowns(1, workerId),
     decided: (strategy, found) => live.decisions(1, strategy, found ? "chosen" : "nobody"),
+    shed: (band) => shed(1, band === null ? "unread" : (BANDS[band] ?? "")),
+    connectionRefused() {
+      refusedConnections += 1;
+    },
+    configRead: (outcome) => live.reloads(1, outcome),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -87,10 +100,25 @@ function createLiveMetrics(registry: Registry) {
       help: "Tries on workers, by how they count: success, neutral, failure, connection.",
       labels: ["worker_id", "class"],
     }),
+    retries: createCounter(registry, {
+      name: "router_retries_total",
+      help: "Attempts after the first of a request, by API path.",
+      labels: ["path"],
+    }),
+    cooldowns: createCounter(registry, {
+      name: "router_cooldowns_total",
+      help: "Times that a worker was taken out for its failures; a probe that fails counts again.",
+      labels: ["worker_id"],
+    }),
     decisions: createCounter(registry, {
       name: "router_decisions_total",
       help: "Routing decisions, by strategy and whether a worker was found.",
       labels: ["strategy", "outcome"],
+    }),
+    reloads: createCounter(registry, {
+      name: "router_config_reloads_total",
+      help: "Times the config was read again, by what came of it: applied, refused, unchanged.",
+      labels: ["outcome"],
     }),
     tokens: createCounter(registry, {
       name: "router_tokens_total",
@@ -98,89 +126,4 @@ function createLiveMetrics(registry: Registry) {
       labels: ["kind"],
     }),
   };
-}
-
-function registerGauges(registry: Registry, view: MetricsView): void {
-  const perWorker = (name: string, help: string, value: (worker: Worker) => number): void => {
-    gauge(registry, { name, help, label: "worker_id" }, () =>
-      view.snapshot().workers.map((worker) => [worker.id, value(worker)]),
-    );
-  };
-  perWorker("router_open_leases", "Requests in the worker that this router sent.", (worker) =>
-    view.ownLeases(worker.index),
-  );
-  perWorker("router_worker_slots", "Requests that the worker may have at once.", (w) => w.slots);
-  perWorker("router_worker_up", "1 = up, 0 = starting or down.", (w) => Number(w.state === "up"));
-  perWorker("router_worker_cooling", "1 = cooling down after failures.", (worker) =>
-    Number(view.isCooling(worker.index)),
-  );
-  registerGpuGauges(registry, view);
-  const age = { name: "router_source_age_seconds", label: "source" };
-  gauge(registry, { ...age, help: "Age of the last good poll of a GPU source." }, () =>
-    view
-      .snapshot()
-      .sources.flatMap(({ name, lastSuccessAtMs }) =>
-        lastSuccessAtMs === null ? [] : [[name, (view.nowMs() - lastSuccessAtMs) / 1000] as const],
-      ),
-  );
-  const jobs = { name: "router_running_jobs", help: "Jobs of /api/v1/route under way." };
-  gauge(registry, { ...jobs, label: null }, () => [["", view.runningJobs()]]);
-  registerAdmissionGauges(registry, view);
-}
-
-function registerAdmissionGauges(registry: Registry, view: MetricsView): void {
-  const waiting = { name: "router_queue_requests", label: "band" };
-  gauge(registry, { ...waiting, help: "Requests that wait for a slot, by band." }, () =>
-    BANDS.slice(1).map((band) => [band, view.queue().sizeOfBand(Number(band))]),
-  );
-  const bytes = { name: "router_queue_bytes", help: "Bodies of the requests that wait." };
-  gauge(registry, { ...bytes, label: null }, () => [["", view.queue().bytes]]);
-  const leases = { name: "router_leases", label: "counted" };
-  const help = "Open leases: all, summed over workers, summed over users. All three are the same.";
-  gauge(registry, { ...leases, help }, () => Object.entries(view.leaseSums()));
-  const reservations = { name: "router_open_reservations", label: null };
-  gauge(registry, { ...reservations, help: "Requests whose quota is not settled yet." }, () => [
-    ["", view.openReservations()],
-  ]);
-}
-
-function registerGpuGauges(registry: Registry, view: MetricsView): void {
-  const columns = [
-    ["router_gpu_utilization_ratio", "As reported, 0..1.", "utilization"],
-    ["router_gpu_temperature_celsius", "As reported.", "temperatureC"],
-    ["router_gpu_memory_used_bytes", "As reported.", "memoryUsedBytes"],
-    ["router_gpu_memory_total_bytes", "As reported.", "memoryTotalBytes"],
-    ["router_gpu_power_watts", "As reported.", "powerUsageW"],
-  ] as const;
-  for (const [name, help, field] of columns) {
-    gauge(registry, { name, help, label: "gpu_id" }, () =>
-      [...view.snapshot().gpus.values()].flatMap((gpu) => {
-        const value = gpu[field];
-        return value === null ? [] : [[gpu.id, value] as const];
-      }),
-    );
-  }
-}
-
-/** Filled anew at each scrape, so that what is gone is gone. */
-function gauge(
-  registry: Registry,
-  what: { readonly name: string; readonly help: string; readonly label: string | null },
-  read: () => readonly (readonly [label: string, value: number])[],
-): void {
-  const { name, help, label } = what;
-  const metric = new Gauge({
-    name,
-    help,
-    labelNames: label === null ? [] : [label],
-    registers: [],
-    collect() {
-      this.reset();
-      for (const [value, number] of read()) {
-        if (label === null) this.set(number);
-        else this.set({ [label]: value }, number);
-      }
-    },
-  });
-  registry.registerMetric(metric);
 }

@@ -38,6 +38,7 @@ const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "DELETE /api/v1/quotas/{user_id}": { admitted: 200, roles: ["admin"] },
   "GET /api/v1/gpus": forEveryKey,
   "GET /api/v1/gpus/{gpu_id}": noSuch,
+  "DELETE /api/v1/gpus/{gpu_id}/cooldown": { admitted: 404, roles: ["operator", "admin"] },
   "GET /api/v1/metrics": { admitted: 200, roles: ["operator", "admin"] },
   "POST /v1/chat/completions": forEveryKey,
   "POST /v1/completions": forEveryKey,

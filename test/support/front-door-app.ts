@@ -6,9 +6,10 @@ import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod
 import { z } from "zod";
 import { identityOf } from "../../src/http/auth.ts";
 import { frontDoorOptions, installFrontDoor } from "../../src/http/front-door.ts";
-import type { FrontDoor } from "../../src/http/front-door.ts";
+import type { DoorSettings, FrontDoor } from "../../src/http/front-door.ts";
 import { createKeyDirectory, ROLES } from "../../src/http/keys.ts";
 import type { KeyEntry } from "../../src/http/keys.ts";
+import { createNetworkGate, createProxyMatcher } from "../../src/http/network.ts";
 import type { Log, LogFn } from "../../src/log.ts";
 import { FakeClock } from "./fake-clock.ts";
 
@@ -35,15 +36,25 @@ export function captureLog(lines: LogLine[]): Log {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
+export interface DoorChanges extends Partial<Omit<FrontDoor, "settings">> {
+  readonly keys?: DoorSettings["keys"];
+  readonly allowedCidrs?: readonly string[];
+  readonly trustedProxies?: readonly string[];
+}
+
 /** The real front door with a handful of routes behind it, not listening yet. */
 export async function makeFrontDoorApp(
-  changes: Partial<FrontDoor> = {},
+  options: DoorChanges = {},
   logStream?: { write(line: string): void },
 ): Promise<FastifyInstance> {
+  const { keys, allowedCidrs = [], trustedProxies = [], ...changes } = options;
+  const settings: DoorSettings = {
+    keys: keys ?? createKeyDirectory(ROLE_KEYS),
+    gate: createNetworkGate({ allowedCidrs }),
+    isProxy: createProxyMatcher(trustedProxies),
+  };
   const door: FrontDoor = {
-    keys: createKeyDirectory(ROLE_KEYS),
-    allowedCidrs: [],
-    trustedProxies: [],
+    settings: () => settings,
     bodyLimitMb: 1,
     publicPrefixes: ["/docs"],
     clock: new FakeClock(),

@@ -17,6 +17,10 @@ export interface RouterProcessOptions {
   /** Becomes ./config.yaml of its working directory; without one there is no such file. */
   readonly config?: string;
   readonly args?: readonly string[];
+  /** For Node itself, as in --max-old-space-size=64. */
+  readonly nodeArgs?: readonly string[];
+  /** The most files, sockets included, that it may have open. */
+  readonly openFiles?: number;
   /** JavaScript that runs in the process before the router does. */
   readonly preload?: string;
   /** "npm start" runs the script of package.json as npm does; such a process needs a `config`. */
@@ -35,6 +39,8 @@ export class RouterProcess {
   readonly folder = mkdtempSync(join(tmpdir(), "router-process-"));
   /** The exit status; null where a signal ended it. All output has arrived by then. */
   readonly exit: Promise<number | null>;
+  /** The same, whether or not its output was read. */
+  readonly ended: Promise<number | null>;
   readonly #child;
   #stdout = "";
   #stderr = "";
@@ -47,7 +53,7 @@ export class RouterProcess {
     this.#child =
       options.as === "npm start"
         ? this.#spawnScript(env)
-        : spawn(process.execPath, argumentsOf(options), { cwd: this.folder, env });
+        : spawnLimited(options, { cwd: this.folder, env });
     this.#child.stdout.on("data", (chunk: Buffer) => {
       this.#stdout += chunk.toString();
       this.#look();
@@ -55,6 +61,7 @@ export class RouterProcess {
     this.#child.stderr.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString();
     });
+    this.ended = new Promise((resolve) => this.#child.once("exit", resolve));
     this.exit = new Promise((resolve) => {
       this.#child.once("close", (code) => {
         this.#over = true;
@@ -102,6 +109,15 @@ export class RouterProcess {
     this.#child.kill(name);
   }
 
+  /** Leaves what it prints in the pipe, which is then full after some 200 kB. */
+  pauseReading(): void {
+    this.#child.stdout.pause();
+  }
+
+  resumeReading(): void {
+    this.#child.stdout.resume();
+  }
+
   /** Closes this side of its stdout. */
   stopReading(): void {
     this.#child.stdout.destroy();
@@ -109,6 +125,7 @@ export class RouterProcess {
 
   async close(): Promise<void> {
     this.#child.kill("SIGKILL");
+    this.resumeReading();
     await this.exit;
     rmSync(this.folder, { recursive: true });
   }
@@ -134,9 +151,15 @@ export class RouterProcess {
   }
 }
 
-function argumentsOf({ args = [], preload }: RouterProcessOptions): readonly string[] {
+function spawnLimited(
+  { args = [], nodeArgs = [], openFiles, preload }: RouterProcessOptions,
+  where: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+) {
   const preloads = preload === undefined ? [] : [`--import=data:text/javascript,${preload}`];
-  return [...preloads, MAIN, ...args];
+  const all = [...nodeArgs, ...preloads, MAIN, ...args];
+  if (openFiles === undefined) return spawn(process.execPath, all, where);
+  const limit = `ulimit -n ${openFiles} && exec "$0" "$@"`;
+  return spawn("sh", ["-c", limit, process.execPath, ...all], where);
 }
 
 /** Resolves once the port of `address` takes no connections any more. */

@@ -67,8 +67,8 @@ beforeEach(async () => {
   clock = new FakeClock();
   deadlines = new Deadlines(clock);
   const signsOfLife = new SignsOfLife();
-  const limits = { streamIdleMs: IDLE_MS, maxAnswerBytes: 1_000_000 };
-  attempts = new Attempts({ clock, deadlines, signsOfLife, ...limits });
+  const settings = () => ({ streamIdleMs: IDLE_MS, maxAnswerBytes: 1_000_000 });
+  attempts = new Attempts({ clock, deadlines, signsOfLife, settings });
   stub = await startStubWorker();
   client = new Client();
 });

@@ -135,9 +135,10 @@ describe("GET /api/v1/gpus", () => {
     const [gpu] = await listOf("gpus");
     const until = expect.stringMatching(/^\d{4}-.*Z$/) as string;
     const reason = expect.stringMatching(/connection closed/) as string;
-    expect(gpu?.["cooldown"]).toEqual({ reason, until });
+    const state = "cooling";
+    expect(gpu?.["cooldown"]).toEqual({ state, reason, until });
     const [worker, spared] = await listOf("workers");
-    expect(worker?.["cooldown"]).toEqual({ reason, until });
+    expect(worker?.["cooldown"]).toEqual({ state, reason, until });
     expect(worker?.["error_rate"]).toBeGreaterThan(0);
     expect(spared).toMatchObject({ cooldown: null, error_rate: 0 });
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { queueFullError, QueueRoom } from "../../../src/admission/queue-room.ts";
 
 function createRoom() {
-  const room = new QueueRoom({ maxRequests: 10, maxBytes: 1000, userShare: 0.3 });
+  const room = new QueueRoom(() => ({ maxRequests: 10, maxBytes: 1000, userShare: 0.3 }));
   const occupant = (user: string, bytes = 1, band = 3) => ({ user, bytes, band });
   const fill = (user: string, requests: number, bytes = 1) => {
     for (let i = 0; i < requests; i++) room.enter(occupant(user, bytes));
@@ -74,7 +74,7 @@ describe("room in the queue", () => {
   });
 
   test("is there for one request of each user, however small the share", () => {
-    const room = new QueueRoom({ maxRequests: 10, maxBytes: 1000, userShare: 0.001 });
+    const room = new QueueRoom(() => ({ maxRequests: 10, maxBytes: 1000, userShare: 0.001 }));
     expect(room.lack("alice", 1, 1)).toBeNull();
     expect(room.lack("alice", 2, 2)).toContain("the share of alice");
   });

@@ -14,9 +14,10 @@ interface QueueSetup {
 export function createQueue(setup: QueueSetup = {}) {
   const clock = new FakeClock();
   const fairShare = new FairShare();
+  const limits = { maxRequests: 1000, maxBytes: 1000, userShare: 1, ageingMs: 30_000, ...setup };
   const queue = new Queue({
     ...{ clock, wheel: new Deadlines(clock), fairShare, placementsOf: () => [] },
-    ...{ maxRequests: 1000, maxBytes: 1000, userShare: 1, ageingMs: 30_000, ...setup },
+    limits: () => limits,
   });
   /** Who got a slot, in this order. */
   const placed: string[] = [];

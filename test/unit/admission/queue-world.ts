@@ -54,11 +54,10 @@ export class World {
   readonly #fairShare = new FairShare();
   readonly #limits = new Map<string, number>();
   readonly queue = new Queue({
-    ...ROOM,
+    limits: () => ({ ...ROOM, ageingMs: AGEING_MS }),
     clock: this.clock,
     wheel: new Deadlines(this.clock),
     fairShare: this.#fairShare,
-    ageingMs: AGEING_MS,
     placementsOf: (user) => this.#placementsOf(user),
   });
 

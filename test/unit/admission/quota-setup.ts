@@ -28,8 +28,10 @@ export function setUp({ defaults, config = {}, store: wrap = (memory) => memory 
     clock,
     store: wrap(memory),
     windowMs: WINDOW_MS,
-    defaults: { ...DEFAULTS, ...defaults },
-    config: new Map(Object.entries(config)),
+    settings: {
+      defaults: { ...DEFAULTS, ...defaults },
+      config: new Map(Object.entries(config)),
+    },
   });
   return { clock, memory, quotas };
 }

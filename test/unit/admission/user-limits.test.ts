@@ -9,8 +9,7 @@ const wholeDefaults = { ...DEFAULTS, expiresAtWallMs: null };
 function limitsWith(config: Readonly<Record<string, GivenLimits>>, at = clock()): LimitsByUser {
   return new LimitsByUser({
     clock: at,
-    defaults: DEFAULTS,
-    config: new Map(Object.entries(config)),
+    settings: { defaults: DEFAULTS, config: new Map(Object.entries(config)) },
   });
 }
 

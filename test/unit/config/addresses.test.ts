@@ -30,10 +30,18 @@ describe("hosts", () => {
     ["[FD00::1]", "[fd00::1]"],
   ])("%s is %s", (text, host) => expect(parseHost(text)).toEqual({ ok: host }));
 
-  test.each(["", "h:80", "http://h", "a b", "10.0.0", "10.0.0.300", "-a", "fe80::1%eth0", "a..b"])(
-    "%j is refused",
-    (text) => expect(parseHost(text)).toEqual(refused),
-  );
+  test.each([
+    "",
+    "h:80",
+    "http://h",
+    "a b",
+    "10.0.0",
+    "10.0.0.300",
+    "-a",
+    "fe80::1%eth0",
+    "a..b",
+    "127.x.0.1",
+  ])("%j is refused", (text) => expect(parseHost(text)).toEqual(refused));
 
   test("to listen on have no brackets", () => {
     expect(parseListenHost("[::]")).toEqual({ ok: "::" });

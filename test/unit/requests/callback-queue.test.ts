@@ -160,3 +160,42 @@ describe("closing", () => {
 async function settleUntil(condition: () => boolean): Promise<void> {
   for (let turn = 0; turn < 1_000 && !condition(); turn++) await settle();
 }
+
+describe("at the router's end", () => {
+  test("what was never sent is sent once, and the end waits for it", async () => {
+    const { clock, queue, attempts, said } = makeQueue();
+    for (let i = 0; i < 5; i++) queue.add(at("a.example"));
+    const finished = queue.finish(5000);
+    for (let i = 0; i < 4; i++) await attempts[i]?.end(answered(204));
+    expect(attempts).toHaveLength(5);
+    await attempts[4]?.end(answered(500));
+    await clock.advanceAsync(20);
+    expect([queue.inFlightCount, queue.pendingCount]).toEqual([0, 0]);
+    expect(said("callback given up")).toHaveLength(1);
+    await Promise.all([finished, queue.close()]);
+  });
+
+  test("what waits for another attempt gets none, and is counted as lost", async () => {
+    const { clock, queue, attempts, said } = makeQueue({ always: answered(500) });
+    queue.add(at("a.example"));
+    await settle();
+    await queue.finish(5000);
+    await clock.advanceAsync(3_600_000);
+    expect(attempts).toHaveLength(1);
+    await queue.close();
+    expect(said("callbacks lost in the stop")).toMatchObject([{ fields: { callbacks: 1 } }]);
+  });
+
+  test("a receiver that does not answer is waited for as long as is allowed", async () => {
+    const { clock, queue, attempts } = makeQueue();
+    queue.add(at("a.example"));
+    let isFinished = false;
+    const finished = queue.finish(5000).then(() => void (isFinished = true));
+    await clock.advanceAsync(4_900);
+    expect(isFinished).toBe(false);
+    await clock.advanceAsync(200);
+    expect(isFinished).toBe(true);
+    await Promise.all([finished, queue.close()]);
+    expect(attempts[0]?.signal.aborted).toBe(true);
+  });
+});
