@@ -31,6 +31,8 @@ export class StubMonitoringService {
   /** Sent instead of `gpus`, whatever it is. */
   rawBody: string | null = null;
   status = 200;
+  /** Answers polls instead of the above. */
+  onPoll: ((response: ServerResponse) => void) | null = null;
   /** By GPU id; others get 404. */
   readonly health = new Map<string, ReportedHealth>();
 
@@ -81,6 +83,14 @@ export class StubMonitoringService {
     await this.#polls.next();
   }
 
+  /**
+   * Resolves once `count` more polls have come. Polls do not overlap, so whatever the service said
+   * before the last of them has arrived.
+   */
+  morePolls(count: number): Promise<void> {
+    return this.#polls.seen(this.polls + count);
+  }
+
   nextHealthCheck(): Promise<string> {
     return this.#healthChecks.next();
   }
@@ -106,7 +116,8 @@ export class StubMonitoringService {
     if (first === "gpus" && gpuId === undefined) {
       this.#polls.add(bearerToken(request));
       await this.#gate;
-      send(response, this.status, this.rawBody ?? JSON.stringify({ gpus: this.gpus }));
+      if (this.onPoll) this.onPoll(response);
+      else send(response, this.status, this.rawBody ?? JSON.stringify({ gpus: this.gpus }));
     } else if (first === "gpus" && gpuId !== undefined && last === "health") {
       await this.#answerHealth(response, decodeURIComponent(gpuId));
     } else {

@@ -10,6 +10,8 @@ import { ROLES } from "../../src/http/keys.ts";
 import type { Role } from "../../src/http/keys.ts";
 import { keepingLog } from "./fleet-builders.ts";
 import type { LogLine } from "./fleet-builders.ts";
+import { heldIn } from "./open-sums.ts";
+import { expectHealthAnswers, expectNothingUnhandled } from "./quiet.ts";
 import { StubWorker } from "./stub-worker.ts";
 
 /** What a config file could say; every key optional, defaults from the schema. */
@@ -39,6 +41,8 @@ export interface TestRouter {
   /** With the user's key, unless `headers` bring another. Text and bytes go out as they are. */
   post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  /** Prometheus text, as an admin gets it. */
+  metricsText(): Promise<string>;
   openLeases(): Promise<number>;
   runningJobs(): Promise<number>;
   /** Attempts so far by class: success, neutral, failure, connection. */
@@ -59,7 +63,7 @@ export async function startTestRouter(options: TestRouterOptions): Promise<TestR
   await app.start();
   const admin = { authorization: `Bearer ${KEYS.admin}`, accept: "application/json" };
   let closed: Promise<void> | null = null;
-  async function metrics(): Promise<string> {
+  async function metricsText(): Promise<string> {
     const headers = { ...admin, accept: "text/plain" };
     return (await app.server.inject({ url: "/api/v1/metrics", headers })).body;
   }
@@ -74,16 +78,17 @@ export async function startTestRouter(options: TestRouterOptions): Promise<TestR
       fetch(url + path, { method: "POST", headers: jsonHeaders(headers), body: asBody(body) }),
     get: (path, headers = {}) =>
       fetch(url + path, { headers: { authorization: `Bearer ${KEYS.user}`, ...headers } }),
+    metricsText,
     async openLeases() {
       const answer = await app.server.inject({ url: "/api/v1/metrics", headers: admin });
       return answer.json<{ active_requests: number }>().active_requests;
     },
     async runningJobs() {
-      return Number(/^router_running_jobs (\d+)$/m.exec(await metrics())?.[1]);
+      return Number(/^router_running_jobs (\d+)$/m.exec(await metricsText())?.[1]);
     },
     async attemptClasses() {
       const classes: Record<string, number> = {};
-      for (const [, name = "", count] of (await metrics()).matchAll(ATTEMPTS)) {
+      for (const [, name = "", count] of (await metricsText()).matchAll(ATTEMPTS)) {
         classes[name] = (classes[name] ?? 0) + Number(count);
       }
       return classes;
@@ -101,21 +106,22 @@ export async function startTestRouter(options: TestRouterOptions): Promise<TestR
 }
 
 /**
- * The invariant after every fault: no lease is held, no job runs, and no worker has a request under
- * way. What the last answer set in motion gets a moment to end. Of a closed router, its workers tell.
+ * The invariant after every fault: no lease, reservation, waiter or job is left, no worker has a
+ * request under way, /health answers, nothing was logged as our defect, and no promise was forgotten.
+ * What the last answer set in motion gets a moment to end. Of a closed router, its workers tell.
  */
 export async function assertQuiet(
   router: TestRouter,
   stubs: readonly StubWorker[] = [],
 ): Promise<void> {
   const underWay = async () => ({
-    leases: router.isClosed ? 0 : await router.openLeases(),
-    jobs: router.isClosed ? 0 : await router.runningJobs(),
+    held: router.isClosed ? {} : heldIn(await router.metricsText()),
     requests: stubs.map((stub) => stub.openRequests),
   });
-  const nothing = { leases: 0, jobs: 0, requests: stubs.map(() => 0) };
-  await expect.poll(underWay, SOON).toEqual(nothing);
+  await expect.poll(underWay, SOON).toEqual({ held: {}, requests: stubs.map(() => 0) });
+  if (!router.isClosed) await expectHealthAnswers(router.url);
   expect(router.logs.filter(({ level }) => level === "error")).toEqual([]);
+  expectNothingUnhandled();
 }
 
 const ATTEMPTS = /^router_attempts_total\{.*class="(\w+)".*\} (\d+)$/gm;
