@@ -34,7 +34,9 @@ export function benchSnapshot(size: number): FleetSnapshot {
     version: 1,
     gpus: new Map(gpus.map((gpu) => [gpu.id, gpu])),
     entries,
-    sources: [{ name: "bench", host: "127.0.0.1", lastSuccessAtMs: 0, failure: null }],
+    sources: [
+      { name: "bench", host: "127.0.0.1", lastSuccessAtMs: 0, failure: null, isOutdated: false },
+    ],
     engines,
     speeds: createSpeedBook(),
     placementOf(key) {
@@ -66,7 +68,7 @@ export function benchQuestion(snapshot: FleetSnapshot, leases: Leases): Question
     view: {
       snapshot,
       leases,
-      cooldowns: { blocks: () => false, describe: () => null },
+      cooldowns: { blocks: () => false, slotLimit: (_, slots) => slots, describe: () => null },
       nowMs: 0,
       maxTemperatureC: 85,
       foreignFadeMs: 10_000,
@@ -117,5 +119,6 @@ function benchGpu(index: number): Gpu {
     source: "bench",
     health: null,
     tooHot: false,
+    isMissing: false,
   };
 }

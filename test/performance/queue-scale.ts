@@ -44,6 +44,8 @@ function main(): void {
   print(`${"ratio".padStart(20)} ${ratios}`);
 }
 
+const LIMITS = { maxRequests: 1_000_000, maxBytes: 1e12, userShare: 1, ageingMs: 30_000 };
+
 type FullQueue = ReturnType<typeof createFullQueue>;
 
 /** Users at random, so that nothing comes in an order that suits a heap. */
@@ -53,7 +55,7 @@ function createFullQueue({ waiting, users }: { readonly waiting: number; readonl
   let slots = 0;
   const queue = new Queue({
     ...{ clock: systemClock, wheel: new Deadlines(systemClock), fairShare },
-    ...{ maxRequests: 1_000_000, maxBytes: 1e12, userShare: 1, ageingMs: 30_000 },
+    limits: () => LIMITS,
     placementsOf: () => [],
   });
   const startMs = systemClock.now();

@@ -3,7 +3,6 @@ import { systemClock } from "../../src/clock.ts";
 import { Deadlines } from "../../src/dispatch/deadlines.ts";
 import { readBodyFields } from "../../src/dispatch/request-body.ts";
 import { readUsage } from "../../src/dispatch/usage.ts";
-import { Cooldowns } from "../../src/failures/cooldowns.ts";
 import { findFault } from "../../src/http/guard.ts";
 import { createKeyDirectory } from "../../src/http/keys.ts";
 import { createLogger } from "../../src/observability/logger.ts";
@@ -12,6 +11,7 @@ import { decide } from "../../src/routing/decide.ts";
 import { BENCH_KEY } from "./bench-config.ts";
 import { benchQuestion, benchReport, benchSnapshot } from "./bench-fleet.ts";
 import { hash } from "node:crypto";
+import { cooldownsFor } from "../support/cooldown-builders.ts";
 
 export interface Share {
   readonly part: string;
@@ -55,12 +55,7 @@ function frontDoorParts(): Record<string, () => void> {
 
 function requestParts(body: Buffer): Record<string, () => void> {
   const leases = new Leases(systemClock);
-  const cooldowns = new Cooldowns({
-    clock: systemClock,
-    errorThreshold: 0.1,
-    cooldownMs: 300_000,
-    onChange: () => {},
-  });
+  const cooldowns = cooldownsFor(systemClock);
   const question = benchQuestion(benchSnapshot(16), leases);
   const worker = question.view.snapshot.workers[0]!;
   const deadlines = new Deadlines(systemClock);
@@ -90,6 +85,9 @@ function reportParts(): Record<string, () => void> {
     queue: () => ({ sizeOfBand: () => 0, bytes: 0 }),
     leaseSums: () => ({ open: 0, over_workers: 0, over_users: 0 }),
     openReservations: () => 0,
+    retryBudgetTokens: () => 100,
+    lowestBand: () => 1,
+    logLinesDropped: () => 0,
   });
   const report = benchReport();
   const { log } = createLogger({ clock: systemClock, level: "info", destination: "/dev/null" });

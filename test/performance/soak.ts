@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { openSums } from "../support/open-sums.ts";
 import { BENCH_KEY } from "./bench-config.ts";
 import { PHASES, SoakClient, type Phase, type SoakRequest } from "./soak-client.ts";
 import type { SoakSample } from "./soak-router.ts";
@@ -82,19 +83,13 @@ async function quietSample(router: ChildProcess, url: string): Promise<SoakSampl
   return (await nextMessage(router)) as SoakSample;
 }
 
-const GAUGES =
-  /^(router_leases\{counted="\w+"\}|router_open_reservations|router_queue_(?:requests|bytes)(?:\{band="\d"\})?|router_running_jobs) (\d+)$/gm;
-
-async function leaksOf(url: string): Promise<Record<string, number>> {
+async function leaksOf(url: string): Promise<Readonly<Record<string, number>>> {
   const headers = {
     authorization: `Bearer ${BENCH_KEY}`,
     accept: "text/plain",
     connection: "close",
   };
-  const text = await (await fetch(`${url}/api/v1/metrics`, { headers })).text();
-  return Object.fromEntries(
-    [...text.matchAll(GAUGES)].map(([, name, value]) => [name, Number(value)]),
-  );
+  return openSums(await (await fetch(`${url}/api/v1/metrics`, { headers })).text());
 }
 
 function report(result: {
