@@ -152,6 +152,7 @@ function createLife(
     },
     retire() {
       state.retiring = true;
+      connections.sendAway();
       log.info({ open: open() }, "not ready any more, serving on");
     },
     async close() {

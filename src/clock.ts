@@ -30,6 +30,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps the process alive until it exits: while it stops, nothing else may be left that does. */
+export function holdProcess(): void {
+  setInterval(() => {}, 2 ** 30);
+}
+
 /** Resolves after `delayMs` on the given clock. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

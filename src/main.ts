@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createApp, KNOWN_NAMES, type App } from "./app.ts";
-import { sleep, systemClock } from "./clock.ts";
+import { holdProcess, sleep, systemClock } from "./clock.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { ConfigError, configPath, loadConfig, type LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -16,7 +16,9 @@ import { takeHangUps, watchConfigFile } from "./reload-triggers.ts";
 /** Starts the process: config -> app -> listen -> close on signal. Nothing else exits. */
 async function main(): Promise<void> {
   const checkOnly = isCheckOnly(process.argv.slice(2));
-  const onHangUp = takeHangUps();
+  // A terminal that is closed ends what was started in it, as everywhere.
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  const onHangUp = hasTerminal ? () => {} : takeHangUps();
   const seen = await lookAtFile(configPath(SURROUNDINGS));
   const loaded = readConfig();
   if (checkOnly) return printConfigIsValid(loaded);
@@ -177,6 +179,7 @@ function endOnSignal(end: (signal: NodeJS.Signals) => Promise<void>): void {
     const nowMs = systemClock.now();
     if (endingSinceMs === null) {
       endingSinceMs = nowMs;
+      holdProcess();
       end(signal).then(() => process.exit(0), fail);
     } else if (nowMs - endingSinceMs > REPEAT_MS) {
       process.exit(1);

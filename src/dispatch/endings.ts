@@ -44,8 +44,9 @@ export function deliver(trip: Trip, record: AttemptRecord, tags: RouteTags): Rou
       return released(trip, outcome.how);
     case "abandoned":
       return gone(trip);
-    case "unreachable":
     case "unusable":
+      return refuse(trip, failedError(trip));
+    case "unreachable":
     case "broken":
       return endOf(trip, COMMITTED_STATUS, failedError(trip));
   }

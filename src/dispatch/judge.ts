@@ -1,4 +1,5 @@
-import { classify, type AttemptOutcome, type OutcomeClass } from "../failures/classify.ts";
+import { classify, type AttemptOutcome } from "../failures/classify.ts";
+import type { AttemptEnd } from "../failures/cooldown-view.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { failureOf } from "./give-up.ts";
@@ -15,6 +16,9 @@ export interface JudgeDeps {
 /** Of a worker that says it is too busy, and not for how long. */
 const BUSY_PAUSE_MS = 1000;
 
+/** What no engine could run. */
+const CLIENTS_MISTAKES: ReadonlySet<number> = new Set([400, 409, 413, 422]);
+
 type Silence = Extract<AttemptOutcome, { readonly kind: "timeout" }>;
 
 interface Trial {
@@ -30,8 +34,10 @@ interface Trial {
 export class Judge {
   readonly #deps: JudgeDeps;
   readonly #request: RoutedRequest;
-  readonly #undecided: Trial[] = [];
+  /** By worker. */
+  readonly #undecided = new Map<number, Trial>();
   #wentWell = false;
+  #isMistake = false;
 
   constructor(deps: JudgeDeps, request: RoutedRequest) {
     this.#deps = deps;
@@ -56,14 +62,9 @@ export class Judge {
 
   /** No further attempt: what was undecided is decided. */
   requestEnded(): void {
-    // By index: a poll between two attempts makes a new object of the same worker.
-    const workers = new Set(this.#undecided.map(({ record }) => record.worker.index));
-    const shared = !this.#wentWell && workers.size > 1;
-    for (const trial of this.#undecided) {
-      // One request counts once against a worker, however often it was tried there.
-      const isFirst = workers.delete(trial.record.worker.index);
-      this.#charge(trial, isFirst ? (shared ? "shared" : "failure") : "neutral");
-    }
+    const shared = this.#isMistake || (!this.#wentWell && this.#undecided.size > 1);
+    if (shared) return;
+    for (const trial of this.#undecided.values()) this.#charge(trial, "confirmed");
   }
 
   #judge(trial: Trial): void {
@@ -72,15 +73,28 @@ export class Judge {
     this.#deps.observer.onAttemptEnd(this.#request, record, verdict.class);
     if (verdict.suspects) void this.#trustIfAlive(record.worker);
     // A probe is judged at once: the worker waits for it, and has shown no success lately.
-    if (verdict.mayBeTheRequest && !trial.wasProbe) {
-      this.#undecided.push(trial);
-      return;
-    }
-    if (record.outcome.kind === "answered" && record.outcome.status < 300) this.#wentWell = true;
+    if (verdict.mayBeTheRequest && !trial.wasProbe) return this.#suspend(trial);
+    if (record.outcome.kind === "answered") this.#heard(record.outcome.status);
     this.#charge(trial, verdict.class);
   }
 
-  #charge({ record, wasProbe }: Trial, outcomeClass: OutcomeClass): void {
+  /** Half of it counts at once: the other workers may take long, and all others would come here. */
+  #suspend(trial: Trial): void {
+    // By index: a poll between two attempts makes a new object of the same worker.
+    const { index } = trial.record.worker;
+    // One request counts once against a worker, however often it was tried there.
+    if (this.#undecided.has(index)) return this.#charge(trial, "neutral");
+    this.#undecided.set(index, trial);
+    this.#charge(trial, "shared");
+  }
+
+  #heard(status: number): void {
+    if (status < 300) this.#wentWell = true;
+    // Engines differ in how they refuse what nobody could run: one that says so clears the others.
+    if (CLIENTS_MISTAKES.has(status)) this.#isMistake = true;
+  }
+
+  #charge({ record, wasProbe }: Trial, outcomeClass: AttemptEnd["class"]): void {
     const { worker, outcome, result } = record;
     const end = { class: outcomeClass, failure: failureOf(outcome), wasProbe };
     const { pauses, suspects = false } = classify(outcome);

@@ -177,7 +177,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#bytes > this.#options.maxAnswerBytes) {
       this.#chunks = [];
       const limitMb = this.#options.maxAnswerBytes / 1024 / 1024;
-      return this.#refuse(`answered with more than ${limitMb} MB (request_router.max_response_mb)`);
+      const failure = `answered with more than ${limitMb} MB (request_router.max_response_mb)`;
+      return this.#end({ kind: "unusable", failure, ours: true }, null);
     }
     this.#chunks.push(chunk);
   }

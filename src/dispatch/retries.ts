@@ -14,7 +14,7 @@ export interface RetryDeps {
   readonly random: { next(): number };
   readonly retry: RetryPolicy;
   readonly retryBudget: RetryBudget;
-  readonly turns: Pick<Turns, "couldGoElsewhere">;
+  readonly turns: Pick<Turns, "couldGoElsewhere" | "mayGoElsewhere">;
   /** Asks a silent worker whether it is alive. Never rejects. */
   readonly isAlive: (worker: Worker) => Promise<boolean>;
 }
@@ -36,13 +36,13 @@ export function waitToRetry(
   watchForDeath(deps, trip);
   const tried = attempts.map(({ worker }) => worker.index);
   const anotherWorker = deps.turns.couldGoElsewhere(request, tried);
-  if (!anotherWorker && verdict.retry === "elsewhere") return false;
+  if (verdict.retry === "elsewhere" && !deps.turns.mayGoElsewhere(request, tried)) return false;
   const random = (): number => deps.random.next();
   const terms = { policy: deps.retry, verdict, anotherWorker, random };
   const delayMs = retryDelayMs({ ...terms, attempts: countedAttempts(attempts) });
   if (delayMs === null) return false;
   // What no worker saw cannot add to a fleet's trouble.
-  const isFree = verdict.class === "connection";
+  const isFree = verdict.provablyUnsent && trip.attempts.at(-1)?.outcome.kind === "unreachable";
   if (delayMs === 0 && (isFree || deps.retryBudget.take())) {
     return deps.clock.now() < request.deadlineAtMs;
   }

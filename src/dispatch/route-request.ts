@@ -128,7 +128,7 @@ async function tryOnce(
   let usage: TokenUsage | null = null;
   try {
     const result = await deps.attempt({ worker, request, sink, tags });
-    const outcome = staleOnce(result.outcome, attempts);
+    const outcome = staleOnce(result.outcome, worker, attempts);
     usage = chargedUsage(result, request);
     const concurrency = (runningAtStart + turns.runningOn(worker)) / 2;
     const endedAtMs = clock.now();
@@ -146,11 +146,16 @@ async function tryOnce(
   }
 }
 
-/** A stale connection is bad luck once; the second in a row is how the worker answers. */
-function staleOnce(outcome: AttemptOutcome, before: readonly AttemptRecord[]): AttemptOutcome {
+/** A stale connection is bad luck once; the second in a row is how this worker answers. */
+function staleOnce(
+  outcome: AttemptOutcome,
+  worker: Worker,
+  before: readonly AttemptRecord[],
+): AttemptOutcome {
   if (outcome.kind !== "broken" || !outcome.stale) return outcome;
-  const last = before.at(-1)?.outcome;
-  return { ...outcome, stale: !(last?.kind === "broken" && last.stale) };
+  const last = before.at(-1);
+  const again = last?.worker.index === worker.index && last.outcome.kind === "broken";
+  return { ...outcome, stale: !(again && last.outcome.stale) };
 }
 
 /**

@@ -52,6 +52,9 @@ export class Trickle {
       const rejecting = filters.find((filter) => !filter.passes(worker, request, view));
       if (rejecting?.reject(worker, request, view).permanent) continue;
       if (rejecting?.name !== "cooldown" || !this.#cooldowns.isCooling(worker.index)) return null;
+      // One whose slots are still held by those who hang would keep the probe from all others.
+      const isHeld = filters.some((f) => f !== rejecting && !f.passes(worker, request, view));
+      if (isHeld) continue;
       const dueMs = this.#probeDueMs(worker);
       if (dueMs >= soonestMs) continue;
       soonest = worker;

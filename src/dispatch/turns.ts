@@ -10,6 +10,7 @@ import { decide, type Choice, type Question } from "../routing/decide.ts";
 import { allocatedBytes } from "../routing/filters/memory.ts";
 import { expiredError, impossibleError, nobodyError } from "../routing/nobody.ts";
 import type { Random } from "../routing/random.ts";
+import { settle } from "../routing/settled.ts";
 import type { RoutingView, Strategy } from "../routing/stages.ts";
 import { classKeyOf } from "./class-key.ts";
 import type { RoutedRequest } from "./routed-request.ts";
@@ -95,6 +96,13 @@ export class Turns {
   /** Whether a worker that was not tried yet could take it now. */
   couldGoElsewhere(request: RoutedRequest, tried: readonly number[]): boolean {
     return decide(this.question(request, tried)).worker !== null;
+  }
+
+  /** Whether a worker that was not tried yet could take it sooner or later. */
+  mayGoElsewhere(request: RoutedRequest, tried: readonly number[]): boolean {
+    const question = this.question(request, []);
+    const { workers } = settle(question.strategy, question.request, question.view);
+    return workers.some(({ worker }) => !tried.includes(worker.index));
   }
 
   /** The routing question of a request, as things stand at this moment. */

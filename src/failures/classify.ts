@@ -12,8 +12,8 @@ export type AttemptOutcome =
    * or a port of our own.
    */
   | { readonly kind: "unreachable"; readonly failure: string; readonly ours?: boolean }
-  /** A whole answer arrived, and it was not what was asked for. */
-  | { readonly kind: "unusable"; readonly failure: string }
+  /** An answer arrived, and it was not what was asked for; ours = it is more than we take. */
+  | { readonly kind: "unusable"; readonly failure: string; readonly ours?: boolean }
   /**
    * Reset or truncated. stale = at once, on a connection that had been kept alive: the worker has
    * most likely closed it while it was idle.
@@ -76,7 +76,7 @@ const BROKEN_STREAM: Verdict = { ...CUT, suspects: true };
 const NO_SOCKET: Verdict = { class: "neutral", retry: "anywhere", provablyUnsent: true };
 const UNREACHABLE: Verdict = { ...NO_SOCKET, class: "connection", suspects: true };
 const STALE: Verdict = { ...FAILED, class: "neutral", sameWorkerAtOnce: true };
-const OUT_OF_TIME: Verdict = { class: "neutral", retry: "no", provablyUnsent: false };
+const NOBODYS_FAULT: Verdict = { class: "neutral", retry: "no", provablyUnsent: false };
 
 const SPECIAL_STATUSES: ReadonlyMap<number, Verdict> = new Map([
   // Fast refusals would otherwise make the worker look idle and draw all traffic to it.
@@ -93,17 +93,21 @@ export function classify(outcome: AttemptOutcome): Verdict {
     case "answered":
       return classifyStatus(outcome.status);
     case "unreachable":
-      return outcome.ours ? NO_SOCKET : UNREACHABLE;
+      return unlessOurs(outcome, UNREACHABLE, NO_SOCKET);
     case "unusable":
-      return BAD_ANSWER;
+      return unlessOurs(outcome, BAD_ANSWER, NOBODYS_FAULT);
     case "broken":
       return classifyBroken(outcome);
     case "timeout":
-      return outcome.workerAlive ? OUT_OF_TIME : CUT;
+      return outcome.workerAlive ? NOBODYS_FAULT : CUT;
     case "abandoned":
     case "released":
-      return OUT_OF_TIME;
+      return NOBODYS_FAULT;
   }
+}
+
+function unlessOurs({ ours }: { readonly ours?: boolean }, theirs: Verdict, our: Verdict): Verdict {
+  return ours ? our : theirs;
 }
 
 function classifyBroken({

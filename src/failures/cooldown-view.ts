@@ -34,7 +34,8 @@ export interface CooldownChange {
 
 /** How an attempt ended, for the worker's history. */
 export interface AttemptEnd {
-  readonly class: OutcomeClass;
+  /** confirmed: what was charged as shared has turned out to be the worker's own. */
+  readonly class: OutcomeClass | "confirmed";
   /** What went wrong, in words; empty where nothing did. */
   readonly failure: string;
   /** What `began` returned. */

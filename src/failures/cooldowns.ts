@@ -28,6 +28,8 @@ export interface CooldownOptions {
 }
 
 const PROBE_SUCCESSES = 2;
+/** A long generation proves nothing by its length: after so long another request may be the probe. */
+const LONGEST_PROBE_MS = 30_000;
 /** Of its checks, one after the other, before an early probe. */
 const EARLY_CHECKS = 2;
 
@@ -44,9 +46,14 @@ interface Cooling {
 class WorkerHistory {
   evidence = new Evidence();
   cooling: Cooling | null = null;
-  probeInFlight = false;
+  probesInFlight = 0;
+  probeSinceMs = 0;
   slowStart: SlowStart | null = null;
   pause: Pause | null = null;
+}
+
+function isProbing({ probesInFlight, probeSinceMs }: WorkerHistory, nowMs: number): boolean {
+  return probesInFlight > 0 && nowMs - probeSinceMs < LONGEST_PROBE_MS;
 }
 
 export class Cooldowns implements CooldownView {
@@ -70,7 +77,7 @@ export class Cooldowns implements CooldownView {
     if (cooling === null && pause === null) return false;
     const nowMs = this.#options.clock.now();
     if (pause !== null && nowMs < pause.untilMs) return true;
-    return cooling !== null && (history.probeInFlight || nowMs < cooling.untilMs);
+    return cooling !== null && (isProbing(history, nowMs) || nowMs < cooling.untilMs);
   }
 
   slotLimit(workerIndex: number, slots: number): number {
@@ -87,9 +94,10 @@ export class Cooldowns implements CooldownView {
 
   /** It has cooled for at least so long, and no probe of it is under way. */
   mayBeProbedAfter(leastMs: number, workerIndex: number): boolean {
-    const cooling = this.#coolingOf(workerIndex);
-    if (!cooling || this.#workers[workerIndex]?.probeInFlight) return false;
-    return this.#options.clock.now() - cooling.sinceMs >= leastMs;
+    const history = this.#workers[workerIndex];
+    const nowMs = this.#options.clock.now();
+    if (!history?.cooling || isProbing(history, nowMs)) return false;
+    return nowMs - history.cooling.sinceMs >= leastMs;
   }
 
   describe(workerIndex: number): Cooldown | null {
@@ -120,13 +128,14 @@ export class Cooldowns implements CooldownView {
   began(workerIndex: number): boolean {
     const history = this.#workers[workerIndex];
     if (!history?.cooling) return false;
-    history.probeInFlight = true;
+    history.probesInFlight += 1;
+    history.probeSinceMs = this.#options.clock.now();
     return true;
   }
 
   ended(workerIndex: number, end: AttemptEnd): void {
     const history = (this.#workers[workerIndex] ??= new WorkerHistory());
-    if (end.wasProbe) history.probeInFlight = false;
+    if (end.wasProbe) history.probesInFlight -= 1;
     this.#pause(history, end);
     // Answers to requests that were sent before the cooldown began say nothing new about it.
     if (history.cooling && !end.wasProbe) return;
@@ -160,8 +169,9 @@ export class Cooldowns implements CooldownView {
     if (before === null) return false;
     if (this.isCooling(workerIndex)) this.#coolingCount -= 1;
     const history = new WorkerHistory();
-    // One that is under way stays the only one, also in a cooldown that comes before its end.
-    history.probeInFlight = this.#workers[workerIndex]?.probeInFlight ?? false;
+    // A probe that is under way stays the only one, also in a cooldown that comes before its end.
+    history.probesInFlight = this.#workers[workerIndex]?.probesInFlight ?? 0;
+    history.probeSinceMs = this.#workers[workerIndex]?.probeSinceMs ?? 0;
     this.#workers[workerIndex] = history;
     this.#tell(workerIndex, "cleared", before);
     return true;

@@ -1,4 +1,4 @@
-import type { OutcomeClass } from "./classify.ts";
+import type { AttemptEnd } from "./cooldown-view.ts";
 
 export const WINDOW_MS = 60_000;
 const BUCKETS = 6;
@@ -9,6 +9,8 @@ export const MIN_REQUESTS = 20;
 const WILSON_Z = 2.58;
 const FAILURES_IN_A_ROW = 5;
 const CONNECTION_FAILURES_IN_A_ROW = 3;
+
+type FailureClass = Exclude<AttemptEnd["class"], "success" | "neutral">;
 
 /** What speaks against a worker. row: it does nothing else any more. share: it fails too often. */
 export interface Charge {
@@ -37,14 +39,15 @@ export class Evidence {
 
   /**
    * A shared failure is half a failure in the row, and none in the share: a worker that does nothing
-   * else is still taken out, while good requests in between clear it.
+   * else is still taken out, while good requests in between clear it. A confirmed one adds the rest.
    */
-  failed(how: Exclude<OutcomeClass, "success" | "neutral">, nowMs: number): void {
+  failed(how: FailureClass, nowMs: number): void {
     const bucket = this.#advance(nowMs);
     const isShared = how === "shared";
+    const isConfirmed = how === "confirmed";
     if (!isShared) this.#failures[bucket] = (this.#failures[bucket] ?? 0) + 1;
-    this.#inARow += 1;
-    this.#weightInARow += isShared ? 0.5 : 1;
+    if (!isConfirmed) this.#inARow += 1;
+    this.#weightInARow += isShared || isConfirmed ? 0.5 : 1;
     this.#connectionInARow = how === "connection" ? this.#connectionInARow + 1 : 0;
   }
 

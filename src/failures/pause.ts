@@ -8,28 +8,29 @@ const SUSPECT_MS = 1000;
 export class Pause {
   #busyUntilMs = 0;
   #suspectedUntilMs = 0;
-  #reason = "";
+  #busyReason = "";
+  #suspicion = "";
 
   /** Monotonic; what is past is over. */
   get untilMs(): number {
     return Math.max(this.#busyUntilMs, this.#suspectedUntilMs);
   }
 
-  /** Of the latest of them. */
+  /** Of the one that lasts longer. */
   get reason(): string {
-    return this.#reason;
+    return this.#busyUntilMs > this.#suspectedUntilMs ? this.#busyReason : this.#suspicion;
   }
 
   /** It said that it is too busy; a shorter wait than before does not shorten that one. */
   busy(untilMs: number, reason: string): void {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, untilMs);
-    this.#reason = reason;
+    this.#busyReason = reason;
   }
 
   /** It may be dead. */
   suspect(nowMs: number, reason: string): void {
     this.#suspectedUntilMs = nowMs + SUSPECT_MS;
-    this.#reason = reason;
+    this.#suspicion = reason;
   }
 
   /** It is alive. */

@@ -31,6 +31,7 @@ export class SlowStart {
 
   /** Requests that it may have at once now, 1..slots; `slots` = the slow start is over. */
   limit(slots: number, nowMs: number): number {
+    if (nowMs >= this.endsAtMs) return slots;
     const steps = Math.ceil(Math.log2(slots));
     while (this.#doublings < steps) {
       const dueAfterMs = (this.#mayStep() ? SHORTEST_MS : LONGEST_MS) / steps;

@@ -116,8 +116,14 @@ function createSourceOpener(openSource: FleetNetwork["openSource"], clock: Clock
     new Map(
       monitorUrls.map((url) => {
         const key = JSON.stringify([url, token]);
-        const source = open.get(key) ?? openSource({ name: new URL(url).host, url, token, clock });
+        const source = open.get(key) ?? openSource({ name: sourceName(url), url, token, clock });
         return [key, source];
       }),
     );
+}
+
+/** Several may be behind one address, each with a path of its own. */
+function sourceName(url: string): string {
+  const { host, pathname } = new URL(url);
+  return host + pathname.replace(/\/+$/, "");
 }

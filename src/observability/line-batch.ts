@@ -30,10 +30,16 @@ export class LineBatch {
   }
 
   flush(): void {
+    const lines = this.take();
+    if (lines !== "") this.#options.write(lines);
+  }
+
+  /** Gives what is there to the caller, and forgets it. */
+  take(): string {
     this.#timer?.cancel();
     this.#timer = null;
     const lines = this.#lines;
     this.#lines = "";
-    if (lines !== "") this.#options.write(lines);
+    return lines;
   }
 }

@@ -55,10 +55,11 @@ export class LogWriter {
     if (!this.#isBusy) this.#writeFirst();
   }
 
-  /** In the process's last tick: writes what is left, if it is taken within a second. */
-  endNow(): void {
-    // The first is in the hands of a thread, which the exit waits for.
+  /** In the process's last tick: writes what is left and these lines, if they are taken in a second. */
+  endNow(lines: string): void {
+    // The first is in the hands of a thread, which has begun; one that begins now may never run.
     if (this.#isWriting) this.#waiting.shift();
+    if (lines !== "") this.#waiting.push(Buffer.from(lines));
     for (let tries = 0; this.#waiting.length > 0 && tries < LAST_TRIES;) {
       try {
         this.#took(writeSync(this.#fd, this.#waiting[0]!));

@@ -38,10 +38,7 @@ export function createLogger({ clock, level, destination }: LoggerOptions): Logg
     write: (lines) => writer.write(lines),
   });
   // Where a defect ends the process, its last lines are those that tell why.
-  const flush = (): void => {
-    batch.flush();
-    writer.endNow();
-  };
+  const flush = (): void => writer.endNow(batch.take());
   process.prependListener("exit", flush);
   const logger = pino({ level, base: null }, batch);
   const logAt = (at: "debug" | "info" | "warn" | "error"): LogFn => {

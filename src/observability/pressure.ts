@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import type { Pressure } from "../admission/overload.ts";
 import type { Clock, Timer } from "../clock.ts";
@@ -13,7 +14,7 @@ const TICK_MS = 25;
 
 /** Reports how hard the process is pressed, four times a second, until the timer is cancelled. */
 export function watchPressure(clock: Clock, report: (pressure: Pressure) => void): Timer {
-  const heap = new LiveHeap();
+  const heap = new LiveHeap(clock);
   const memoryBytes = memoryLimitBytes();
   let tickedAtMs = clock.now();
   let sampledAtMs = tickedAtMs;
@@ -24,7 +25,7 @@ export function watchPressure(clock: Clock, report: (pressure: Pressure) => void
     loopDelayMs = Math.max(loopDelayMs, nowMs - tickedAtMs - TICK_MS);
     tickedAtMs = nowMs;
     if (nowMs - sampledAtMs < SAMPLE_MS) return;
-    const memoryShare = process.memoryUsage.rss() / memoryBytes;
+    const memoryShare = ownBytes() / memoryBytes;
     report({ loopDelayMs, heapShare: heap.share, memoryShare });
     sampledAtMs = nowMs;
     loopDelayMs = 0;
@@ -41,4 +42,20 @@ export function watchPressure(clock: Clock, report: (pressure: Pressure) => void
 function memoryLimitBytes(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+const PAGE_BYTES = 4096;
+
+/**
+ * Without the pages of files, Node's own program among them: the system takes them back when it needs
+ * them, and in a small container they alone would look like a shortage.
+ */
+function ownBytes(): number {
+  try {
+    const [, resident = "", shared = ""] = readFileSync("/proc/self/statm", "utf8").split(" ");
+    const pages = Number(resident) - Number(shared);
+    return pages > 0 ? pages * PAGE_BYTES : process.memoryUsage.rss();
+  } catch {
+    return process.memoryUsage.rss();
+  }
 }

@@ -87,7 +87,7 @@ describe.each([
   });
 });
 
-test("an answer over max_response_mb is not held in memory: it is retried, at last refused", async () => {
+test("an answer over max_response_mb is not held in memory: it is refused, and no worker pays for it", async () => {
   const huge: Behaviour = ({ response }) => {
     response.writeHead(200, { "content-type": "application/json" });
     const more = (): void => {
@@ -101,7 +101,8 @@ test("an answer over max_response_mb is not held in memory: it is retried, at la
   const answer = await router.post("/v1/chat/completions", CHAT);
   expect(answer.status).toBe(502);
   expect(await answer.text()).toContain("more than 0.5 MB (request_router.max_response_mb)");
-  expect(sentTo(stubs)).toBe(2);
+  expect(sentTo(stubs)).toBe(1);
+  expect(await router.attemptClasses()).toEqual({ neutral: 1 });
 });
 
 test("a refusal's odd headers reach the client harmlessly, or not at all", async () => {

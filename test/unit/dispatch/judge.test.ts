@@ -94,6 +94,25 @@ describe("a bad answer from every worker that a request met", () => {
   });
 });
 
+test("a bad answer counts half at once, while others still work on its request", () => {
+  const { begin, areOut } = openCourt();
+  const underWay = Array.from({ length: 10 }, () => begin());
+  for (const { attempt } of underWay) attempt(0, CRASH);
+  expect(areOut()).toEqual([true, false]);
+});
+
+test.each([400, 409, 413, 422])(
+  "a bad answer is no worker's error where another one calls it a mistake (%i)",
+  (status) => {
+    const { repeat, rates, areOut } = openCourt();
+    repeat(5, [0, CRASH], [1, { kind: "answered", status }]);
+    expect([rates(), areOut()]).toEqual([
+      [0, 0],
+      [false, false],
+    ]);
+  },
+);
+
 describe("a bad answer where another worker answered well", () => {
   test.each([
     ["a crash", CRASH],

@@ -29,6 +29,25 @@ describe("a connection that was stale", () => {
   });
 });
 
+test("a stale connection to one worker says nothing about that to the next", async () => {
+  const { send, clock, cooldowns } = setStage({ workers: 2, steps: [stale, stale, good] });
+  expect(await send()).toMatchObject({ status: 200 });
+  expect(clock.now()).toBe(0);
+  expect([cooldowns.errorRate(0), cooldowns.errorRate(1)]).toEqual([0, 0]);
+});
+
+test("a worker that is too busy sends a request to one that is merely full now", async () => {
+  const { send, take, clock, tried, turns } = setStage({ slots: 1, steps: [answers(429), good] });
+  const other = take(1);
+  const end = send();
+  await clock.advanceAsync(RETRY_DELAY_MS / 4);
+  other.release();
+  await clock.advanceAsync(RETRY_DELAY_MS);
+  turns.lookAgain();
+  expect(await end).toMatchObject({ status: 200 });
+  expect(tried).toEqual([0, 1]);
+});
+
 test("want of a socket of our own is no worker's failure, and is waited for", async () => {
   const { send, tried, clock, cooldowns } = setStage({ workers: 1, steps: [noSocket, good] });
   const end = send();

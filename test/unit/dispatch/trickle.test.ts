@@ -9,7 +9,10 @@ const failed = { class: "connection", failure: "refused", wasProbe: false } as c
 /** All workers cool down, worker 1 for a second longer than worker 0, and so on. */
 function setOutage(
   steps: readonly Step[],
-  { workers = 2, ...options }: { readonly workers?: number; readonly maxRetries?: number } = {},
+  {
+    workers = 2,
+    ...options
+  }: { readonly workers?: number; readonly slots?: number; readonly maxRetries?: number } = {},
 ) {
   const stage = setStage({ workers, steps, ...options });
   const { clock, cooldowns, turns } = stage;
@@ -63,6 +66,16 @@ describe("while every worker of a model cools down", () => {
     await pass(1000);
     await second;
     expect(tried).toEqual([0, 0]);
+  });
+
+  test("a worker whose slots are still held keeps the probe from no other", async () => {
+    const { send, tried, take, pass } = setOutage([good], { slots: 1 });
+    const hung = take(0);
+    const end = send();
+    await pass(500);
+    await end;
+    expect(tried).toEqual([1]);
+    hung.release();
   });
 
   test("probes of dead workers do not use up a request's attempts", async () => {

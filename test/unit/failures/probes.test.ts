@@ -83,6 +83,33 @@ describe("a probe", () => {
     expect(cooldowns.isCooling(0)).toBe(false);
   });
 
+  test("that runs for long makes room for another after 30 s, and ends for itself", () => {
+    const { clock, cooldowns, send } = createDue();
+    const long = send();
+    clock.advance(29_999);
+    expect(cooldowns.blocks(0)).toBe(true);
+    clock.advance(1);
+    expect(cooldowns.blocks(0)).toBe(false);
+    const second = send();
+    expect(cooldowns.blocks(0)).toBe(true);
+    long("neutral");
+    expect(cooldowns.blocks(0)).toBe(true);
+    second("success");
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+
+  test("under way when an operator clears the cooldown is still the only one in the next", () => {
+    const { clock, cooldowns, send, tries } = createDue();
+    clock.advance(1000);
+    const old = send();
+    cooldowns.clear(0);
+    tries("failure", 5);
+    cooldowns.checked(0, true);
+    expect(cooldowns.mayBeProbedAfter(0, 0)).toBe(false);
+    old("neutral");
+    expect(cooldowns.mayBeProbedAfter(0, 0)).toBe(true);
+  });
+
   test("that comes early and succeeds makes the next one due at once", () => {
     const { clock, cooldowns, send, tries } = createTrial();
     tries("failure", 5);

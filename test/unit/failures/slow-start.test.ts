@@ -42,6 +42,13 @@ describe("a slow start", () => {
     expect(fullAfterMs(slots, 0)).toBeCloseTo(50 * SECOND, -2);
   });
 
+  test("is over when it says so, however the steps fell", () => {
+    const slowStart = new SlowStart(0);
+    for (let i = 0; i < 5; i++) slowStart.succeeded();
+    expect(slowStart.limit(8, 49_000)).toBeLessThan(8);
+    expect(slowStart.limit(8, slowStart.endsAtMs)).toBe(8);
+  });
+
   test("of one slot is none", () => {
     expect(new SlowStart(0).limit(1, 0)).toBe(1);
   });

@@ -7,10 +7,10 @@ import { LiveHeap, shareOf } from "../../../src/observability/live-heap.ts";
 const MIB = 1024 * 1024;
 
 test.each([
-  // 48 MiB of the limit are for young objects, and four fifths of the rest can be filled.
-  { used: 80, limit: 148, share: 1 },
-  { used: 40, limit: 148, share: 0.5 },
-  { used: 3276.8, limit: 4144, share: 1 },
+  // 96 MiB of the limit are for young objects, and four fifths of the rest can be filled.
+  { used: 204.8, limit: 352, share: 1 },
+  { used: 102.4, limit: 352, share: 0.5 },
+  { used: 3276.8, limit: 4192, share: 1 },
   // A limit that is nearly all for young objects.
   { used: 45, limit: 60, share: 45 / 24 },
 ])("$used MiB of a limit of $limit MiB is a share of $share", ({ used, limit, share }) => {
@@ -21,7 +21,7 @@ test.each([
 test("the share is that of the last full collection, and garbage since then is not in it", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as (options?: { type: "minor" }) => void;
-  const heap = new LiveHeap();
+  const heap = new LiveHeap(systemClock);
   onTestFinished(() => heap.close());
   expect(heap.share).toBe(0);
   collect();

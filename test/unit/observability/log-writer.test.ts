@@ -78,7 +78,13 @@ test("in its last tick the process writes what is left, and waits for nobody for
   for (let line = 0; line < 1024; line++) log.write(LINE);
   await expect.poll(() => clock.pendingTimers).toBe(1);
   expect(read().length).toBeGreaterThan(0);
-  log.endNow();
+  log.endNow("");
   expect(read().length).toBeGreaterThan(0);
   expect(log.isDone).toBe(true);
+});
+
+test("lines of the last tick itself are written before it is over", () => {
+  const { log, read } = openPipe();
+  log.endNow("the very last\n");
+  expect(read()).toBe("the very last\n");
 });
