@@ -5,12 +5,15 @@ import type { Worker } from "../fleet/worker.ts";
 import { failureOf } from "./give-up.ts";
 import type { AttemptRecord, RouteObserver } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
+import type { Turns } from "./turns.ts";
 
 export interface JudgeDeps {
   readonly cooldowns: Cooldowns;
   /** Asks a silent worker whether it is alive. Never rejects. */
   readonly isAlive: (worker: Worker) => Promise<boolean>;
   readonly observer: RouteObserver;
+  /** Told of a worker that may be used again. */
+  readonly turns: Pick<Turns, "slotFreed">;
 }
 
 /** Of a worker that says it is too busy, and not for how long. */
@@ -57,7 +60,9 @@ export class Judge {
   }
 
   async #trustIfAlive(worker: Worker): Promise<void> {
-    if (await this.#deps.isAlive(worker)) this.#deps.cooldowns.trust(worker.index);
+    if (!(await this.#deps.isAlive(worker))) return;
+    this.#deps.cooldowns.trust(worker.index);
+    this.#deps.turns.slotFreed(worker);
   }
 
   /** No further attempt: what was undecided is decided. */

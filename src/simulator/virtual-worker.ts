@@ -64,16 +64,23 @@ export class VirtualWorker {
     return most;
   }
 
-  /** What the router keeps of a pool of connections. */
-  readonly upstream: Upstream = {
-    dispatch: (request, relay) => this.#serve(request, relay),
-    isReused: () => this.#deps.dice.chance(0.5),
-    destroy: () => {
-      this.#deps.onDestroy([...this.#open].map(({ requestId }) => requestId));
-      this.#die();
-      return Promise.resolve();
-    },
-  };
+  /** A pool of connections as the router keeps one: closing it leaves those of others alone. */
+  connect(): Upstream {
+    const pool = new Set<Exchange>();
+    return {
+      dispatch: (request, relay) => {
+        for (const exchange of pool) if (!this.#open.has(exchange)) pool.delete(exchange);
+        pool.add(this.#serve(request, relay));
+      },
+      isReused: () => this.#deps.dice.chance(0.5),
+      destroy: () => {
+        const running = [...pool].filter((exchange) => this.#open.has(exchange));
+        this.#deps.onDestroy(running.map(({ requestId }) => requestId));
+        for (const exchange of running) exchange.reset("ECONNRESET");
+        return Promise.resolve();
+      },
+    };
+  }
 
   /** What engines are asked by the poller. Rejects as asking over HTTP does. */
   async ask(path: string): Promise<Answer> {
@@ -88,7 +95,7 @@ export class VirtualWorker {
     return { status: 200, text: this.#textOf(path) };
   }
 
-  #serve(request: UpstreamRequest, relay: Relay): void {
+  #serve(request: UpstreamRequest, relay: Relay): Exchange {
     const { clock, dice, isPoison, onDispatch } = this.#deps;
     const { requestId, stream } = readHeaders(request.headers);
     this.attempts += 1;
@@ -103,6 +110,7 @@ export class VirtualWorker {
     this.#open.add(exchange);
     this.#mostOpen = Math.max(this.#mostOpen, this.#open.size);
     onDispatch(requestId, { worker: this, exchange, relay });
+    return exchange;
   }
 
   /** The process is gone, and with it all of its connections. */

@@ -1,13 +1,20 @@
+import type { Clock } from "../clock.ts";
 import type { AttemptEnd } from "../failures/cooldown-view.ts";
 import { Cooldowns, type CooldownOptions } from "../failures/cooldowns.ts";
+
+/** After so long a probe makes room for another. */
+const LONGEST_PROBE_MS = 30_000;
 
 /** The product's cooldowns, with a count of the probes under way beside their own. */
 export class WatchedCooldowns extends Cooldowns {
   readonly #probes = new Map<number, number>();
+  readonly #lastAtMs = new Map<number, number>();
+  readonly #clock: Clock;
   readonly #onBreach: (what: string) => void;
 
   constructor(options: CooldownOptions, onBreach: (what: string) => void) {
     super(options);
+    this.#clock = options.clock;
     this.#onBreach = onBreach;
   }
 
@@ -21,11 +28,15 @@ export class WatchedCooldowns extends Cooldowns {
 
   override began(workerIndex: number): boolean {
     const isProbe = super.began(workerIndex);
-    if (isProbe) this.#count(workerIndex, 1);
-    if (this.probesOf(workerIndex) > 1) {
+    if (!isProbe) return false;
+    this.#count(workerIndex, 1);
+    const nowMs = this.#clock.now();
+    const sinceMs = nowMs - (this.#lastAtMs.get(workerIndex) ?? -Infinity);
+    this.#lastAtMs.set(workerIndex, nowMs);
+    if (this.probesOf(workerIndex) > 1 && sinceMs < LONGEST_PROBE_MS) {
       this.#onBreach(`worker ${workerIndex} has ${this.probesOf(workerIndex)} probes in flight`);
     }
-    return isProbe;
+    return true;
   }
 
   override ended(workerIndex: number, end: AttemptEnd): void {

@@ -151,7 +151,7 @@ function createRouting(basis: Basis, observer: () => ReturnType<typeof createObs
       ...{ clock, random, snapshot, leases, cooldowns, isAlive, observer: observer() },
       gpuLimitOf: (user) => quotas.limitsOf(user).gpuLimit,
       reserve: (user, tokens) => quotas.reserve(user, tokens),
-      connect: (origin) => workers.find(({ plan }) => plan.spec.url.startsWith(origin))!.upstream,
+      connect: (origin) => workers.find(({ plan }) => plan.spec.url.startsWith(origin))!.connect(),
     },
     () => told.settings.dispatch,
   );

@@ -31,8 +31,10 @@ function openCourt({ isAlive = dead } = {}) {
     onAttemptEnd: (_: unknown, { worker }: { worker: Worker }, outcome: string) =>
       void told.push(`${worker.index} ${outcome}`),
   };
+  const freed: number[] = [];
+  const turns = { slotFreed: ({ index }: Worker) => void freed.push(index) };
   const begin = () => {
-    const judge = new Judge({ cooldowns, isAlive, observer }, routedRequest());
+    const judge = new Judge({ cooldowns, isAlive, observer, turns }, routedRequest());
     const attempt = (workerIndex: number, outcome: AttemptOutcome): void => {
       const wasProbe = cooldowns.began(workerIndex);
       const record = attemptRecord({ worker: serving(workerIndex), outcome });
@@ -55,8 +57,28 @@ function openCourt({ isAlive = dead } = {}) {
     repeat(3, [0, UNREACHABLE]);
     clock.advance(COOLDOWN_MS);
   };
-  return { clock, cooldowns, told, begin, request, repeat, areOut, rates, coolFirst };
+  return { clock, cooldowns, told, freed, begin, request, repeat, areOut, rates, coolFirst };
 }
+
+describe("a worker whose connection failed", () => {
+  test("may be used again in the tick in which it answers, and whoever waits hears of it", async () => {
+    const { request, cooldowns, freed } = openCourt({ isAlive: () => Promise.resolve(true) });
+    request([0, UNREACHABLE]);
+    expect([cooldowns.blocks(0), freed]).toEqual([true, []]);
+    await settle();
+    expect([cooldowns.blocks(0), freed]).toEqual([false, [0]]);
+  });
+
+  test("gets nothing for a second where it answers nothing", async () => {
+    const { request, cooldowns, clock, freed } = openCourt();
+    request([0, UNREACHABLE]);
+    await settle();
+    clock.advance(999);
+    expect([cooldowns.blocks(0), freed]).toEqual([true, []]);
+    clock.advance(1);
+    expect(cooldowns.blocks(0)).toBe(false);
+  });
+});
 
 describe("a bad answer from every worker that a request met", () => {
   test.each([
