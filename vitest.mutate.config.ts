@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+/** The tests that look at single rules: every mutant is tried against those that reach it. */
+export default defineConfig({
+  test: {
+    include: ["test/unit/{failures,routing,admission,dispatch}/**/*.test.ts"],
+    exclude: ["**/false-cooldowns.test.ts", "**/flood.test.ts", "**/*-{race,races,model}.test.ts"],
+  },
+});
