@@ -75,7 +75,9 @@ export class VirtualWorker {
       isReused: () => this.#deps.dice.chance(0.5),
       destroy: () => {
         const running = [...pool].filter((exchange) => this.#open.has(exchange));
-        this.#deps.onDestroy(running.map(({ requestId }) => requestId));
+        // One whose connection is still being made when it is given up has nothing to lose.
+        const sent = running.filter(({ isSent }) => isSent);
+        this.#deps.onDestroy(sent.map(({ requestId }) => requestId));
         for (const exchange of running) exchange.reset("ECONNRESET");
         return Promise.resolve();
       },
