@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/unit/{failures,routing,admission,dispatch}/**/*.test.ts"],
-    exclude: ["**/false-cooldowns.test.ts", "**/flood.test.ts", "**/*-{race,races,model}.test.ts"],
+    exclude: ["**/{false-cooldowns,flood,estimates}.test.ts", "**/*-{race,races,model}.test.ts"],
+    testTimeout: 20_000,
   },
 });
