@@ -76,7 +76,8 @@ function secondsToRun({ timeoutMs, deadlineAtMs, acceptedAtMs }: RoutedRequest):
   return Math.round(toRunMs / 100) / 10;
 }
 
-const BUSY_RETRY_AFTER_MS = 1000;
+/** Of a worker that says it is too busy, and not for how long. */
+export const BUSY_RETRY_AFTER_MS = 1000;
 
 function isBusy(status: number): boolean {
   return status === 408 || status === 429 || status === 503;

@@ -1,8 +1,8 @@
-import { classify, type AttemptOutcome } from "../failures/classify.ts";
+import { classify, type AttemptOutcome, type Verdict } from "../failures/classify.ts";
 import type { AttemptEnd } from "../failures/cooldown-view.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { Worker } from "../fleet/worker.ts";
-import { failureOf } from "./give-up.ts";
+import { BUSY_RETRY_AFTER_MS, failureOf } from "./give-up.ts";
 import type { AttemptRecord, RouteObserver } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 import type { Turns } from "./turns.ts";
@@ -16,11 +16,10 @@ export interface JudgeDeps {
   readonly turns: Pick<Turns, "slotFreed">;
 }
 
-/** Of a worker that says it is too busy, and not for how long. */
-const BUSY_PAUSE_MS = 1000;
-
 /** What no engine could run. */
 const CLIENTS_MISTAKES: ReadonlySet<number> = new Set([400, 409, 413, 422]);
+
+const NOTHING_MORE = {};
 
 type Silence = Extract<AttemptOutcome, { readonly kind: "timeout" }>;
 
@@ -31,14 +30,14 @@ interface Trial {
 }
 
 /**
- * What the attempts of one request say about the workers. Most say it at once. A bad answer waits
- * for the others: the same on every worker, it is the request's own; good elsewhere, it is not.
+ * What the attempts of one request say about the workers. Most say it at once. Half of a bad answer
+ * waits for the others: the same on every worker, it is the request's own; good elsewhere, it is not.
  */
 export class Judge {
   readonly #deps: JudgeDeps;
   readonly #request: RoutedRequest;
-  /** By worker. */
-  readonly #undecided = new Map<number, Trial>();
+  /** By worker; made for the first, since nearly every request has none. */
+  #undecided: Map<number, Trial> | null = null;
   #wentWell = false;
   #isMistake = false;
 
@@ -67,6 +66,7 @@ export class Judge {
 
   /** No further attempt: what was undecided is decided. */
   requestEnded(): void {
+    if (this.#undecided === null) return;
     const shared = this.#isMistake || (!this.#wentWell && this.#undecided.size > 1);
     if (shared) return;
     for (const trial of this.#undecided.values()) this.#charge(trial, "confirmed");
@@ -80,7 +80,7 @@ export class Judge {
     // A probe is judged at once: the worker waits for it, and has shown no success lately.
     if (verdict.mayBeTheRequest && !trial.wasProbe) return this.#suspend(trial);
     if (record.outcome.kind === "answered") this.#heard(record.outcome.status);
-    this.#charge(trial, verdict.class);
+    this.#charge(trial, verdict.class, verdict);
   }
 
   /** Half of it counts at once: the other workers may take long, and all others would come here. */
@@ -88,6 +88,7 @@ export class Judge {
     // By index: a poll between two attempts makes a new object of the same worker.
     const { index } = trial.record.worker;
     // One request counts once against a worker, however often it was tried there.
+    this.#undecided ??= new Map();
     if (this.#undecided.has(index)) return this.#charge(trial, "neutral");
     this.#undecided.set(index, trial);
     this.#charge(trial, "shared");
@@ -99,11 +100,14 @@ export class Judge {
     if (CLIENTS_MISTAKES.has(status)) this.#isMistake = true;
   }
 
-  #charge({ record, wasProbe }: Trial, outcomeClass: AttemptEnd["class"]): void {
+  #charge(
+    { record, wasProbe }: Trial,
+    outcomeClass: AttemptEnd["class"],
+    { pauses = false, suspects = false }: Pick<Verdict, "pauses" | "suspects"> = NOTHING_MORE,
+  ): void {
     const { worker, outcome, result } = record;
-    const end = { class: outcomeClass, failure: failureOf(outcome), wasProbe };
-    const { pauses, suspects = false } = classify(outcome);
-    const pause = pauses ? { pauseMs: result.answer?.retryAfterMs ?? BUSY_PAUSE_MS } : {};
-    this.#deps.cooldowns.ended(worker.index, { ...end, suspects, ...pause });
+    const end = { class: outcomeClass, failure: failureOf(outcome), wasProbe, suspects };
+    const pauseMs = result.answer?.retryAfterMs ?? BUSY_RETRY_AFTER_MS;
+    this.#deps.cooldowns.ended(worker.index, pauses ? { ...end, pauseMs } : end);
   }
 }

@@ -23,7 +23,7 @@ export interface RetryDeps {
 const UNCOUNTED_MAX = 20;
 /** So many workers may die under one request; after that it is the request that kills them. */
 const DEATHS_MAX = 2;
-/** The longest that an empty budget is not asked again, and the shortest. */
+/** An empty budget is not asked again sooner, however short retry_delay is. */
 const LEAST_WAIT_MS = 100;
 
 /** Waits as the retry policy says. False: no further attempt. */
@@ -42,7 +42,7 @@ export function waitToRetry(
   const delayMs = retryDelayMs({ ...terms, attempts: countedAttempts(attempts) });
   if (delayMs === null) return false;
   // What no worker saw cannot add to a fleet's trouble.
-  const isFree = verdict.provablyUnsent && trip.attempts.at(-1)?.outcome.kind === "unreachable";
+  const isFree = attempts.at(-1)?.outcome.kind === "unreachable";
   if (delayMs === 0 && (isFree || deps.retryBudget.take())) {
     return deps.clock.now() < request.deadlineAtMs;
   }
