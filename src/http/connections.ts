@@ -23,6 +23,8 @@ const UNANSWERED_MAX = 16;
 const SURPLUS = 32;
 /** Of a surplus connection, so that the next one gets its turn. */
 const SURPLUS_MS = 2000;
+/** For a client that goes on sending after our last answer to it. */
+const LINGER_MS = 5_000;
 const LOOK_EVERY_MS = 5_000;
 const LOG_EVERY_MS = 60_000;
 const RETRY_AFTER_MS = 1000;
@@ -55,7 +57,8 @@ class Connection {
 export class Connections {
   readonly #deps: ConnectionsDeps;
   readonly #open = new Map<Socket, Connection>();
-  readonly #limit = connectionLimit();
+  /** How many clients may be connected at once. */
+  readonly limit = connectionLimit();
   #looker: Timer | null = null;
   #refusedSinceLog = 0;
   #loggedAtMs = -Infinity;
@@ -66,10 +69,14 @@ export class Connections {
     this.#deps = deps;
   }
 
+  get openCount(): number {
+    return this.#open.size;
+  }
+
   /** Before any route is registered, because its check is put on routes as they come. */
   watch(app: RouterApp): void {
     const server: Server = app.server;
-    server.maxConnections = this.#limit + SURPLUS;
+    server.maxConnections = this.limit + SURPLUS;
     server.on("connection", (socket: Socket) => this.#opened(socket));
     // First of all, so that the check below knows of the request.
     server.prependListener("request", (request, response) => this.#asked(request, response));
@@ -94,7 +101,7 @@ export class Connections {
   }
 
   #opened(socket: Socket): void {
-    const isSurplus = this.#open.size >= this.#limit;
+    const isSurplus = this.#open.size >= this.limit;
     this.#open.set(socket, new Connection(this, isSurplus));
     socket.once("close", () => this.#open.delete(socket));
     if (isSurplus) this.#deps.clock.after(SURPLUS_MS, () => socket.destroySoon());
@@ -115,7 +122,7 @@ export class Connections {
     if (!connection) return done();
     if (unheard.has(raw.socket)) return void reply.hijack();
     if (connection.unanswered > UNANSWERED_MAX) {
-      hearNoMore(raw.socket);
+      this.#hearNoMore(raw.socket);
       reply.raw.shouldKeepAlive = false;
       return done(pipelineError());
     }
@@ -124,7 +131,7 @@ export class Connections {
 
   #fullError(): RouterError {
     const message =
-      `the router has as many connections as it may have (${this.#limit}): close idle ones, or ` +
+      `the router has as many connections as it may have (${this.limit}): close idle ones, or ` +
       "raise its limit of open files";
     return new RouterError("OVERLOADED", message, { retryAfterMs: RETRY_AFTER_MS });
   }
@@ -134,10 +141,27 @@ export class Connections {
     onRefused();
     this.#refusedSinceLog += 1;
     if (clock.now() - this.#loggedAtMs < LOG_EVERY_MS) return;
-    const fields = { refused: this.#refusedSinceLog, why, limit: this.#limit };
+    const fields = { refused: this.#refusedSinceLog, why, limit: this.limit };
     log.warn(fields, "connections refused");
     this.#loggedAtMs = clock.now();
     this.#refusedSinceLog = 0;
+  }
+
+  /**
+   * Still read, so that the client's end is noticed and ends its requests; but parsed no more. Waiting
+   * for room instead would either keep all that comes, or not notice that the client has gone.
+   */
+  #hearNoMore(socket: Socket): void {
+    unheard.add(socket);
+    socket.removeAllListeners("data");
+    socket.on("data", () => {});
+    // Closed while the client still sends, it would reset the connection, and with it the answers
+    // that the client has not read yet.
+    socket.destroySoon = () => {
+      socket.end();
+      const linger = this.#deps.clock.after(LINGER_MS, () => socket.destroy());
+      socket.once("close", () => linger.cancel());
+    };
   }
 
   /** A client that reads no more would otherwise keep its connection, and the answer, for ever. */
@@ -166,16 +190,6 @@ const unheard = new WeakSet<Socket>();
 
 export function isUnheard(socket: Socket): boolean {
   return unheard.has(socket);
-}
-
-/**
- * Still read, so that the client's end is noticed and ends its requests; but parsed no more. Waiting
- * for room instead would either keep all that comes, or not notice that the client has gone.
- */
-function hearNoMore(socket: Socket): void {
-  unheard.add(socket);
-  socket.removeAllListeners("data");
-  socket.on("data", () => {});
 }
 
 function isHealth({ url = "" }: IncomingMessage): boolean {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CHAT } from "../../support/live-request.ts";
 import { chatHead, RawConnection } from "../../support/raw-connection.ts";
@@ -144,6 +146,29 @@ describe("F40 a thousand requests at once on one connection", () => {
     const ids = [...client.received.matchAll(/^x-request-id: r-(\d+)\r$/gm)].map(([, id]) => id);
     expect(ids).toEqual(client.statuses.map((_, index) => String(index)));
     expect(stub.requests).toHaveLength(UNANSWERED_MAX);
+  });
+
+  test("a client that goes on sending still gets every answer", async () => {
+    const worker = held();
+    const { router, stub } = await openScene({
+      worker: { slots: 100 },
+      behaviour: worker.behaviour,
+    });
+    const accepted = once(router.app.server.server, "connection");
+    const client = await open(router);
+    const [serverSide] = (await accepted) as [Socket];
+    client.write(pipelined(router));
+    await expect.poll(() => stub.openRequests, SOON).toBe(UNANSWERED_MAX);
+    client.socket.pause();
+    worker.release();
+    await expect.poll(() => serverSide.writableFinished, SOON).toBe(true);
+    // Each would find out that nobody is there to read it.
+    for (let i = 0; i < 10; i++) {
+      await new Promise<void>((written) => client.socket.write("more", () => written()));
+    }
+    client.socket.resume();
+    await client.closed;
+    expect(client.statuses).toHaveLength(UNANSWERED_MAX + 1);
   });
 
   test("all end with it, also those that wait for a slot", async () => {
