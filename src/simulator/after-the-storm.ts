@@ -1,5 +1,5 @@
 import type { Callers } from "./callers.ts";
-import type { RequestPlan } from "./scene.ts";
+import { PLAIN_REQUEST } from "./scene.ts";
 import type { World } from "./world.ts";
 
 /** Every poll, and every check of a worker, has come round by then. */
@@ -17,28 +17,12 @@ export async function checkRecovery(world: World, callers: Callers): Promise<voi
     if (state !== "up") breach(`${id} is well again, and still ${state}: ${stateReason}`);
   }
   for (const model of new Set(scene.workers.flatMap(({ models }) => models))) {
-    const entry = callers.send({ ...LAST_REQUEST, model });
+    const entry = callers.send({ ...PLAIN_REQUEST, model });
     await run(LONGEST_REQUEST_MS, () => ledger.underWay.size === 0);
     const end = entry?.end;
     if (end?.status !== 200) breach(`all is well, and ${model} ends with ${end?.error?.message}`);
   }
 }
-
-const LAST_REQUEST: RequestPlan = {
-  atMs: 0,
-  kind: "json",
-  user: "zoe",
-  model: "m",
-  band: 3,
-  timeoutMs: 30_000,
-  queueMs: 0,
-  memoryBytes: null,
-  items: 1,
-  isPoison: false,
-  leavesAfterMs: null,
-  completesAfterMs: null,
-  stalls: { share: 0, forMs: 0 },
-};
 
 /** Nothing of the router is left when it is closed. */
 export async function checkClosed({ timeline, loop, dispatcher, breach }: World): Promise<void> {

@@ -104,6 +104,23 @@ export interface RequestPlan {
   readonly stalls: { readonly share: number; readonly forMs: number };
 }
 
+/** A chat that whoever serves the model can answer, from a client that stays and reads. */
+export const PLAIN_REQUEST: RequestPlan = {
+  atMs: 0,
+  kind: "json",
+  user: "zoe",
+  model: "m",
+  band: 3,
+  timeoutMs: 30_000,
+  queueMs: 0,
+  memoryBytes: null,
+  items: 1,
+  isPoison: false,
+  leavesAfterMs: null,
+  completesAfterMs: null,
+  stalls: { share: 0, forMs: 0 },
+};
+
 /** stop: the router is shut down, lets what runs finish for `drainMs`, and cuts off the rest. */
 export type Act =
   | { readonly atMs: number; readonly does: "stop"; readonly drainMs: number }

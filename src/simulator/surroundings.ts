@@ -37,8 +37,13 @@ export function createNetwork(
   const gpuIds = [...new Set(workers.flatMap(({ plan }) => plan.spec.gpus))];
   const startedAtMs = timeline.nowMs;
   return {
-    openSource: ({ name }) =>
-      createVirtualMonitor(name, { clock: timeline.world, startedAtMs, phases: monitor, gpuIds }),
+    openSource: () =>
+      createVirtualMonitor("monitor.test", {
+        clock: timeline.world,
+        startedAtMs,
+        phases: monitor,
+        gpuIds,
+      }),
     askWorkers: () => ({
       ask: ({ url }, path) => workers.find(({ plan }) => plan.spec.url === url)!.ask(path),
       close: () => Promise.resolve(),
@@ -46,13 +51,14 @@ export function createNetwork(
   };
 }
 
+const MONITOR = { kind: "service", url: "http://monitor.test", token: null } as const;
+
 export function fleetSettings({ monitor }: Scene, { settings, workers }: Told): FleetSettings {
   return {
     workers: workers.map(({ spec }) => spec),
     workerHosts: [],
     maxTemperatureC: settings.dispatch.maxTemperatureC,
-    monitorUrls: monitor.length > 0 ? ["http://monitor.test"] : [],
-    monitorToken: null,
+    sources: monitor.length > 0 ? [MONITOR] : [],
     updateIntervalMs: settings.updateIntervalMs,
     healthCheckIntervalMs: settings.healthCheckIntervalMs,
     retry: settings.sourceRetry,

@@ -1,6 +1,9 @@
 import { expect } from "vitest";
 import type { ReloadOutcome } from "../../../src/app-reload.ts";
 import type { Config } from "../../../src/config/schema.ts";
+import { CHAT } from "../../support/live-request.ts";
+import { openScene } from "../../support/router-scene.ts";
+import { held } from "../../support/stub-behaviours.ts";
 import { SOON, type TestRouter } from "../../support/test-router.ts";
 
 export type Changes = { readonly [Section in keyof Config]?: Partial<Config[Section]> };
@@ -68,6 +71,17 @@ export async function explain(router: TestRouter, headers: Readonly<Record<strin
       readonly rejected_by: { readonly filter: string; readonly reason: string } | null;
     }[];
   };
+}
+
+/** A worker with one slot, a chat that holds it, and one that waits for it. */
+export async function openWithOneWaiting() {
+  const busy = held();
+  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour: busy.behaviour });
+  const first = router.post(CHAT_PATH, CHAT);
+  await stub.seen(1);
+  const waiting = router.post(CHAT_PATH, CHAT);
+  await expect.poll(() => queued(router), SOON).toBe(1);
+  return { router, stub, edit: new Reloader(router), first, waiting, release: busy.release };
 }
 
 /** Requests that wait for a slot. */

@@ -5,7 +5,7 @@ import { openScene } from "../../support/router-scene.ts";
 import { error, hangMidStream, held } from "../../support/stub-behaviours.ts";
 import { reportedGpu, startStubMonitoringService } from "../../support/stub-monitoring-service.ts";
 import { SOON } from "../../support/test-router.ts";
-import { CHAT_PATH, explain, queued, Reloader } from "./reload-setup.ts";
+import { CHAT_PATH, explain, openWithOneWaiting, Reloader } from "./reload-setup.ts";
 
 async function startMonitor(temperature: number) {
   const monitor = await startStubMonitoringService({
@@ -104,16 +104,10 @@ test("attempts: max_retries and retry_delay count for the next failure", async (
 });
 
 test("a queue that is turned off takes nobody more, and those who wait stay", async () => {
-  const busy = held();
-  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour: busy.behaviour });
-  const edit = new Reloader(router);
-  const first = router.post(CHAT_PATH, CHAT);
-  await stub.seen(1);
-  const waiting = router.post(CHAT_PATH, CHAT);
-  await expect.poll(() => queued(router), SOON).toBe(1);
+  const { router, edit, first, waiting, release } = await openWithOneWaiting();
   edit.apply({ queue: { max_requests: 0 } });
   expect((await router.post(CHAT_PATH, CHAT)).status).toBe(503);
-  busy.release();
+  release();
   for (const answer of await Promise.all([first, waiting])) expect(answer.status).toBe(200);
 });
 

@@ -4,8 +4,7 @@ import { openScene } from "../../support/router-scene.ts";
 import { chatChunk, held, steppedStream } from "../../support/stub-behaviours.ts";
 import { startStubWorker } from "../../support/stub-worker.ts";
 import type { StubWorker, StubWorkerOptions } from "../../support/stub-worker.ts";
-import { SOON } from "../../support/test-router.ts";
-import { CHAT_PATH, explain, queued, Reloader, untilUp } from "./reload-setup.ts";
+import { CHAT_PATH, explain, openWithOneWaiting, Reloader, untilUp } from "./reload-setup.ts";
 
 async function another(options: StubWorkerOptions = {}): Promise<StubWorker> {
   const stub = await startStubWorker(options);
@@ -14,18 +13,12 @@ async function another(options: StubWorkerOptions = {}): Promise<StubWorker> {
 }
 
 test("a worker that is added gets work as soon as it has answered, that which waits first", async () => {
-  const busy = held();
-  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour: busy.behaviour });
-  const edit = new Reloader(router);
-  const first = router.post(CHAT_PATH, CHAT);
-  await stub.seen(1);
-  const waiting = router.post(CHAT_PATH, CHAT);
-  await expect.poll(() => queued(router), SOON).toBe(1);
+  const { edit, first, waiting, release } = await openWithOneWaiting();
   const added = await another();
   const workers = [edit.worker({}), edit.worker({ id: "added", url: added.url })];
   edit.apply({ workers });
   expect((await waiting).headers.get("x-worker-id")).toBe("added");
-  busy.release();
+  release();
   expect((await first).headers.get("x-worker-id")).toBe("worker-1");
 });
 
@@ -112,35 +105,23 @@ test("a worker that comes back at its old URL is asked before it gets work", asy
 });
 
 test("slots and models change in place, and those who wait profit at once", async () => {
-  const busy = held();
-  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour: busy.behaviour });
-  const edit = new Reloader(router);
-  const first = router.post(CHAT_PATH, CHAT);
-  await stub.seen(1);
-  const second = router.post(CHAT_PATH, CHAT);
-  await expect.poll(() => queued(router), SOON).toBe(1);
+  const { router, stub, edit, first, waiting, release } = await openWithOneWaiting();
   edit.apply({ workers: [edit.worker({ slots: 2 })] });
   await stub.seen(2);
   const alias = { name: "stub-model", as: "nick", min_compute_capability: null, memory_mb: null };
   edit.apply({ workers: [edit.worker({ models: [alias], slots: 3 })] });
   const third = router.post(CHAT_PATH, { ...CHAT, model: "nick" });
   await stub.seen(3);
-  busy.release();
-  for (const answer of await Promise.all([first, second, third])) expect(answer.status).toBe(200);
+  release();
+  for (const answer of await Promise.all([first, waiting, third])) expect(answer.status).toBe(200);
   expect(JSON.parse(stub.requests[2]!.body)).toMatchObject({ model: "stub-model" });
 });
 
 test("what waits for a model that nobody serves any more is told so at once", async () => {
-  const busy = held();
-  const { router, stub } = await openScene({ worker: { slots: 1 }, behaviour: busy.behaviour });
-  const edit = new Reloader(router);
-  const first = router.post(CHAT_PATH, CHAT);
-  await stub.seen(1);
-  const waiting = router.post(CHAT_PATH, CHAT);
-  await expect.poll(() => queued(router), SOON).toBe(1);
+  const { edit, first, waiting, release } = await openWithOneWaiting();
   const other = { name: "other", as: "other", min_compute_capability: null, memory_mb: null };
   edit.apply({ workers: [edit.worker({ models: [other] })] });
   expect((await waiting).status).toBe(404);
-  busy.release();
+  release();
   expect((await first).status).toBe(200);
 });

@@ -2,6 +2,7 @@ import { settingsOf } from "../../../src/app-settings.ts";
 import { KNOWN_NAMES } from "../../../src/app.ts";
 import { configSchema } from "../../../src/config/schema.ts";
 import { Dice } from "../../../src/simulator/dice.ts";
+import { PLAIN_REQUEST } from "../../../src/simulator/scene.ts";
 import type {
   MonitorMood,
   Phase,
@@ -32,7 +33,7 @@ export function steadyScene({
   const dice = new Dice(seed, "arrivals");
   const requests: RequestPlan[] = [];
   for (let atMs = 0; atMs < forMs; atMs += dice.exponential(1000 / requestsPerS)) {
-    requests.push({ ...REQUEST, atMs, kind: dice.pick(["json", "stream"]) });
+    requests.push({ ...PLAIN_REQUEST, atMs, kind: dice.pick(["json", "stream"]) });
   }
   const settings = defaultSettings();
   return {
@@ -70,17 +71,3 @@ function defaultSettings(): SceneSettings {
     quotaWindowMs: config.user_quota_manager.quota_check_interval * 1000,
   };
 }
-
-const REQUEST: Omit<RequestPlan, "atMs" | "kind"> = {
-  user: "zoe",
-  model: "m",
-  band: 3,
-  timeoutMs: 30_000,
-  queueMs: 0,
-  memoryBytes: null,
-  items: 1,
-  isPoison: false,
-  leavesAfterMs: null,
-  completesAfterMs: null,
-  stalls: { share: 0, forMs: 0 },
-};
