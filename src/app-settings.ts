@@ -3,6 +3,7 @@ import type { Config } from "./config/schema.ts";
 import type { DispatchSettings } from "./dispatch/dispatcher.ts";
 import type { CooldownSettings } from "./failures/cooldowns.ts";
 import type { FleetSettings } from "./fleet/fleet-loop.ts";
+import type { SourceSpec } from "./fleet/sources/open-source.ts";
 import { workerSpecOf } from "./fleet/worker-spec.ts";
 import type { JobTimeouts } from "./http/envelope.ts";
 import type { DoorSettings } from "./http/front-door.ts";
@@ -59,17 +60,22 @@ function timeoutSettings({ request_router: router, queue }: Config): JobTimeouts
 }
 
 function fleetSettings({ gpu_monitoring, error_handler, network, workers }: Config): FleetSettings {
-  const { url, urls, token } = gpu_monitoring;
   return {
     workers: workers.map(workerSpecOf),
     workerHosts: network.worker_hosts,
     maxTemperatureC: gpu_monitoring.max_temperature,
-    monitorUrls: url === null ? urls : [url, ...urls],
-    monitorToken: token,
+    sources: sourcesOf(gpu_monitoring),
     updateIntervalMs: gpu_monitoring.update_interval * MS,
     healthCheckIntervalMs: gpu_monitoring.health_check_interval * MS,
     retry: { maxRetries: error_handler.max_retries, delayMs: error_handler.retry_delay * MS },
   };
+}
+
+function sourcesOf({ source, url, urls, token }: Config["gpu_monitoring"]): SourceSpec[] {
+  if (source === "nvidia-smi") return [{ kind: source }];
+  return [url, ...urls].flatMap((each) =>
+    each === null ? [] : { kind: source, url: each, token },
+  );
 }
 
 function cooldownSettings({ error_handler: handler }: Config): CooldownSettings {

@@ -21,6 +21,7 @@ export function demoConfig(config: Config, fleet: DemoFleet): Config {
     ...config,
     gpu_monitoring: {
       ...config.gpu_monitoring,
+      source: "service",
       url: fleet.monitoringUrl,
       update_interval: Math.min(config.gpu_monitoring.update_interval, UPDATE_INTERVAL_S),
     },

@@ -4,7 +4,7 @@ import { createAskWorkers } from "./engines/ask-worker.ts";
 import { engines } from "./engines/engines.ts";
 import { Fleet } from "./fleet.ts";
 import { createPoller, type PollSettings } from "./poller.ts";
-import { createMonitoringService } from "./sources/monitoring-service.ts";
+import { openSource, type SourceSpec } from "./sources/open-source.ts";
 import type { GpuSource } from "./sources/source.ts";
 import { createSpeedBook, type SpeedBook } from "./speed.ts";
 import type { CheckListener } from "./worker-checks.ts";
@@ -24,19 +24,18 @@ export interface FleetLoopDeps {
 
 /** Who is asked for facts. */
 export interface FleetNetwork {
-  readonly openSource: typeof createMonitoringService;
+  readonly openSource: typeof openSource;
   readonly askWorkers: typeof createAskWorkers;
 }
 
-const HTTP: FleetNetwork = { openSource: createMonitoringService, askWorkers: createAskWorkers };
+const HTTP: FleetNetwork = { openSource, askWorkers: createAskWorkers };
 
 export interface FleetSettings extends PollSettings {
   readonly workers: readonly WorkerSpec[];
   readonly workerHosts: readonly string[];
   readonly maxTemperatureC: number;
-  /** Base URLs of GPU Monitoring Services, and the Bearer token for them. */
-  readonly monitorUrls: readonly string[];
-  readonly monitorToken: string | null;
+  /** Each once. */
+  readonly sources: readonly SourceSpec[];
 }
 
 /** The loop of facts: sources and workers are polled, and the fleet's snapshot is replaced. */
@@ -59,8 +58,14 @@ export function createFleetLoop(deps: FleetLoopDeps, settings: () => FleetSettin
   const { clock, log, network = HTTP } = deps;
   const speeds = createSpeedBook();
   const fleet = new Fleet({ ...settings(), clock, log, engines, speeds });
-  const openSources = createSourceOpener(network.openSource, clock);
-  let sources = openSources(settings(), new Map());
+  const openSources = (open: Sources): Sources =>
+    new Map(
+      settings().sources.map((spec) => {
+        const key = JSON.stringify(spec);
+        return [key, open.get(key) ?? network.openSource(spec, clock)];
+      }),
+    );
+  let sources = openSources(new Map());
   const workers = network.askWorkers({ clock });
   const poller = createPoller({
     ...deps,
@@ -76,7 +81,7 @@ export function createFleetLoop(deps: FleetLoopDeps, settings: () => FleetSettin
     start: () => poller.start(),
     reconfigured() {
       const before = sources;
-      sources = openSources(settings(), before);
+      sources = openSources(before);
       fleet.reconfigure(settings());
       poller.reconfigured();
       for (const [key, source] of before) if (!sources.has(key)) void source.close();
@@ -108,22 +113,5 @@ function shared(ask: FleetLoop["isAlive"]): FleetLoop["isAlive"] {
   };
 }
 
+/** By what the operator says of them; those that are still wanted stay as they are. */
 type Sources = ReadonlyMap<string, GpuSource>;
-
-/** One for each monitor; those of `open` that are still wanted stay as they are. */
-function createSourceOpener(openSource: FleetNetwork["openSource"], clock: Clock) {
-  return ({ monitorUrls, monitorToken: token }: FleetSettings, open: Sources): Sources =>
-    new Map(
-      monitorUrls.map((url) => {
-        const key = JSON.stringify([url, token]);
-        const source = open.get(key) ?? openSource({ name: sourceName(url), url, token, clock });
-        return [key, source];
-      }),
-    );
-}
-
-/** Several may be behind one address, each with a path of its own. */
-function sourceName(url: string): string {
-  const { host, pathname } = new URL(url);
-  return host + pathname.replace(/\/+$/, "");
-}

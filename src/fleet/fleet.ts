@@ -1,12 +1,16 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { withCordon, withoutCordon, type Cordons } from "./cordons.ts";
 import type { Engine } from "./engines/engine.ts";
 import type { GpuHealth, GpuReading } from "./gpu.ts";
 import { namedGpus, type NamedGpus } from "./missing-gpus.ts";
+import { createProblemLog, type ProblemLog } from "./problem-log.ts";
 import { workersFromEndpoints } from "./reported-endpoints.ts";
 import { buildSnapshot, type FleetSnapshot, type WorkerEntry } from "./snapshot.ts";
 import type { SpeedBook } from "./speed.ts";
 import { Telemetry } from "./telemetry.ts";
+import { hostOf } from "./this-machine.ts";
+import { unknownGpus } from "./unknown-gpus.ts";
 import type { EngineName, WorkerFacts, WorkerSpec, WorkerState } from "./worker.ts";
 
 /** Thousands of workers report their load one by one; one snapshot takes up a batch of them. */
@@ -39,7 +43,9 @@ export class Fleet {
   readonly #placements = new Map<string, number>();
   readonly #telemetry: Telemetry;
   readonly #ignoredEndpoints = new Set<string>();
+  readonly #gpusProblem: ProblemLog;
   #named: NamedGpus;
+  #cordons: Cordons = new Map();
   #active: readonly WorkerEntry[] = [];
   #snapshot: FleetSnapshot | null = null;
   /** When facts that can wait must show in the snapshot. */
@@ -50,6 +56,7 @@ export class Fleet {
     this.#options = options;
     this.#named = namedGpus(options.workers);
     this.#telemetry = new Telemetry({ ...options, settings: () => this.#options });
+    this.#gpusProblem = createProblemLog(options.log, "gpus of worker not reported");
     this.#refreshWorkers();
   }
 
@@ -98,6 +105,13 @@ export class Fleet {
     this.#snapshot = null;
   }
 
+  /** After a round of polls: logs once which workers' GPUs nobody reports. */
+  tellUnknownGpus(): void {
+    for (const { workerId, problem } of unknownGpus(this.#options.workers, this.snapshot())) {
+      this.#gpusProblem({ workerId }, problem);
+    }
+  }
+
   healthReported(source: string, gpuId: string, health: GpuHealth | null): void {
     if (this.#telemetry.healthReported(source, gpuId, health)) this.#snapshot = null;
     else this.#changeSoon();
@@ -124,6 +138,25 @@ export class Fleet {
     this.#snapshot = null;
   }
 
+  /**
+   * Keeps new requests from the GPU or worker of this id, also where it goes and comes back. Again:
+   * only the reason changes, if one is given.
+   */
+  cordon(
+    id: string,
+    { by, reason }: { readonly by: string; readonly reason: string | null },
+  ): void {
+    const sinceWallMs = this.#options.clock.wallMs();
+    this.#cordons = withCordon(this.#cordons, { id, by, reason, sinceWallMs });
+    this.#snapshot = null;
+  }
+
+  /** Ends it; no effect where there is none. */
+  uncordon(id: string): void {
+    this.#cordons = withoutCordon(this.#cordons, id);
+    this.#snapshot = null;
+  }
+
   /** Speeds are relative to the fleet, so they are settled once per poll, not once per request. */
   refreshSpeeds(): void {
     this.#snapshot = null;
@@ -137,7 +170,7 @@ export class Fleet {
       return;
     }
     log.info(fields, "worker state changed");
-    if (gpus === "auto") this.#telemetry.forgetMissing(new URL(url).hostname, this.#named);
+    if (gpus === "auto") this.#telemetry.forgetMissing(hostOf(url), this.#named);
   }
 
   #changeSoon(): void {
@@ -151,6 +184,7 @@ export class Fleet {
       gpus: this.#telemetry.gpus(this.#named),
       entries: this.#active,
       sources: this.#telemetry.sources,
+      cordons: this.#cordons,
       engines: this.#options.engines,
       speeds: this.#options.speeds,
       placementOf: (key) => indexFor(this.#placements, key),

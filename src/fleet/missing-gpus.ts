@@ -1,5 +1,6 @@
 import type { Gpu } from "./gpu.ts";
 import { withoutMoment } from "./outdated.ts";
+import { hostOf } from "./this-machine.ts";
 import type { WorkerSpec } from "./worker.ts";
 
 /**
@@ -20,7 +21,7 @@ export function namedGpus(workers: readonly WorkerSpec[]): NamedGpus {
   const auto = workers.filter(({ gpus }) => gpus === "auto");
   return {
     ids: new Set(workers.flatMap(({ gpus }) => (gpus === "auto" ? [] : gpus))),
-    autoHosts: new Set(auto.map(({ url }) => new URL(url).hostname)),
+    autoHosts: new Set(auto.map(({ url }) => hostOf(url))),
   };
 }
 

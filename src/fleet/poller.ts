@@ -52,9 +52,8 @@ export function createPoller(options: PollerOptions): Poller {
   const spread = (): number => 0.9 + 0.2 * random();
 
   /** A round of a source may bring workers nobody knew: they are asked at once. */
-  function pollSources(): Promise<void> {
-    return sources.poll(() => workers.greetNew());
-  }
+  const pollSources = (): Promise<void> =>
+    sources.poll(() => workers.greetNew()).then(() => fleet.tellUnknownGpus());
 
   async function update(): Promise<void> {
     fleet.refreshSpeeds();

@@ -1,6 +1,8 @@
+import { cordonOver, type Cordons } from "./cordons.ts";
 import type { Engine } from "./engines/engine.ts";
 import type { Gpu } from "./gpu.ts";
 import type { RelativeSpeeds, SpeedBook } from "./speed.ts";
+import { hostOf } from "./this-machine.ts";
 import type { EngineName, ServedModel, Worker, WorkerFacts, WorkerSpec } from "./worker.ts";
 
 /** What telemetry source said last, and when. */
@@ -22,6 +24,7 @@ export interface FleetSnapshot {
   readonly workers: readonly Worker[];
   readonly workersByModel: ReadonlyMap<string, readonly Worker[]>;
   readonly sources: readonly SourceState[];
+  readonly cordons: Cordons;
   readonly speeds: RelativeSpeeds;
 }
 
@@ -39,6 +42,7 @@ export interface SnapshotParts {
   readonly gpus: ReadonlyMap<string, Gpu>;
   readonly entries: readonly WorkerEntry[];
   readonly sources: readonly SourceState[];
+  readonly cordons: Cordons;
   readonly engines: Readonly<Record<EngineName, Engine>>;
   readonly speeds: SpeedBook;
   /** Gives workers on the same set of GPUs the same small integer. */
@@ -54,6 +58,7 @@ export function buildSnapshot(parts: SnapshotParts): FleetSnapshot {
     workers,
     workersByModel: groupByModel(workers),
     sources: parts.sources,
+    cordons: parts.cordons,
     speeds: parts.speeds.relativeTo(workers),
   };
 }
@@ -65,8 +70,7 @@ function buildWorker(
 ): Worker {
   const { spec, facts } = entry;
   const engine = parts.engines[spec.engine];
-  const gpuIds =
-    spec.gpus === "auto" ? (gpuIdsByHost.get(new URL(spec.url).hostname) ?? []) : spec.gpus;
+  const gpuIds = spec.gpus === "auto" ? (gpuIdsByHost.get(hostOf(spec.url)) ?? []) : spec.gpus;
   return {
     index: entry.index,
     id: spec.id,
@@ -83,6 +87,7 @@ function buildWorker(
     placement: parts.placementOf(placementKey(spec.id, gpuIds)),
     state: facts.state ?? "starting",
     stateReason: facts.stateReason ?? null,
+    cordon: cordonOver({ id: spec.id, gpuIds }, parts.cordons),
     modelsKnown: spec.models.length > 0 || facts.models !== undefined,
     models: servedModels(entry),
     loadedModels: facts.loadedModels ?? null,

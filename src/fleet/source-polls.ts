@@ -17,6 +17,10 @@ export interface SourcePollSettings {
   readonly retry: { readonly maxRetries: number; readonly delayMs: number };
 }
 
+const NO_GPUS =
+  "it reports no GPU: see on that machine whether nvidia-smi lists any; until then workers are " +
+  "routed without temperatures and memory";
+
 /** Health questions to one source at a time. */
 const HEALTH_LANES = 8;
 /** After as many failures in one round, the rest of the GPUs is asked in the next. */
@@ -100,11 +104,15 @@ export class SourcePolls {
     return this.#doubted;
   }
 
-  #report({ gpus, problems }: PollResult): void {
+  #report({ gpus, problems, health = new Map() }: PollResult): void {
     const source = this.#source.name;
     for (const problem of problems) this.#problem({ source }, problem);
+    if (gpus.length === 0) this.#problem({ source }, NO_GPUS);
     this.#gpuIds = new Set(gpus.map((gpu) => gpu.id));
     this.#options.fleet.gpusReported(source, gpus);
+    for (const [gpuId, verdict] of health) {
+      this.#options.fleet.healthReported(source, gpuId, verdict);
+    }
   }
 
   async #askHealth(gpuId: string): Promise<boolean> {

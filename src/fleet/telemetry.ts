@@ -5,6 +5,7 @@ import { logGpuChanges } from "./gpu-changes.ts";
 import { missingAfter, type NamedGpus } from "./missing-gpus.ts";
 import { isOutdated, withoutMoment } from "./outdated.ts";
 import type { SourceState } from "./snapshot.ts";
+import { oneSpelling } from "./this-machine.ts";
 
 interface TelemetrySettings {
   readonly maxTemperatureC: number;
@@ -42,7 +43,8 @@ export class Telemetry {
   }
 
   addSource(name: string, host: string): void {
-    const state = { name, host, lastSuccessAtMs: null, failure: null, isOutdated: false };
+    const known = { lastSuccessAtMs: null, failure: null, isOutdated: false };
+    const state = { name, host: oneSpelling(host), ...known };
     this.#sources.set(name, { state, gpus: new Map(), missing: new Map() });
   }
 

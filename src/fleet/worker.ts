@@ -1,3 +1,4 @@
+import type { Cordon } from "./cordons.ts";
 import type { Gpu } from "./gpu.ts";
 
 /** One inference server, at a URL. What a request is sent to. */
@@ -103,6 +104,8 @@ export interface Worker {
   readonly placement: number;
   readonly state: WorkerState;
   readonly stateReason: string | null;
+  /** null = no operator keeps new requests from it. */
+  readonly cordon: Cordon | null;
   /** False until the worker (or the config) has said what it serves. */
   readonly modelsKnown: boolean;
   /** By public name. */

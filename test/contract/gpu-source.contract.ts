@@ -7,8 +7,8 @@ export interface GpuSourceHarness {
   readonly source: GpuSource;
   /** What it shall find from now on: healthy GPUs of these ids. */
   report(ids: readonly string[]): void;
-  /** What it shall find as health of this GPU. */
-  setHealth(id: string, health: GpuHealth): void;
+  /** Makes this GPU critical. Returns what its health check shall tell. */
+  makeCritical(id: string): GpuHealth;
   /** From now on there is nothing to read. */
   breakDown(): Promise<void>;
   stop(): Promise<void>;
@@ -76,9 +76,9 @@ export function describeGpuSource(name: string, start: () => Promise<GpuSourceHa
     });
 
     test("tells the health of a GPU, and null where none is offered", async () => {
-      const health: GpuHealth = { status: "critical", errors: ["XID 79"] };
-      harness.report(["GPU-1", "GPU-2"]);
-      harness.setHealth("GPU-1", health);
+      harness.report(["GPU-1"]);
+      const health = harness.makeCritical("GPU-1");
+      expect(health.status).toBe("critical");
       expect(await harness.source.health("GPU-1")).toEqual(health);
       expect(await harness.source.health("GPU-2")).toBeNull();
     });

@@ -12,7 +12,11 @@ describeGpuSource("the monitoring service", async () => {
   return {
     source: createMonitoringService({ name: "monitor", url: service.url, token: null }),
     report: (ids) => (service.gpus = ids.map((id) => reportedGpu(id))),
-    setHealth: (id, health) => service.health.set(id, health),
+    makeCritical: (id) => {
+      const health = { status: "critical", errors: ["XID 79"] } as const;
+      service.health.set(id, health);
+      return health;
+    },
     breakDown: stop,
     stop,
   };

@@ -36,6 +36,7 @@ describe("the checker sees", () => {
     ["src/http/a.ts", 'import { key } from "../cli/key.ts";', "may not import cli"],
     ["src/clock.ts", 'import { x } from "./config/x.ts";', "may not import config"],
     ["src/main.ts", 'import { m } from "./observability/metrics.ts";', "observability"],
+    ["src/monitoring-service/a.ts", 'import { m } from "../observability/m.ts";', "observability"],
     // Every form of import.
     ["src/fleet/a.ts", 'import "../http/server.ts";', "may not import http"],
     ["src/fleet/a.ts", 'export { a } from "../http/server.ts";', "may not import http"],
@@ -64,6 +65,7 @@ describe("the checker sees", () => {
     ["src/requests/a.ts", 'import { get } from "node:https";', "imports node:https, allowed in"],
     ["src/http/a.ts", 'import { setTimeout } from "node:timers/promises";', "node:timers/promises"],
     ["src/http/a.ts", 'import { env } from "node:process";', "allowed in: no file"],
+    ["src/http/a.ts", 'import { spawn } from "node:child_process";', "allowed in: src/fleet"],
   ];
 
   test.each(forbidden)("%s with %j", (path, source, says) => {

@@ -62,7 +62,7 @@ export const MAY_IMPORT: Readonly<Record<Part, Arrows>> = {
   },
   app: { uses: [...INNER, "observability"] },
   demo: { uses: ["fleet", "config", "leaves"] },
-  "monitoring-service": { uses: ["fleet", "config", "leaves"] },
+  "monitoring-service": { uses: ["fleet", "config", "leaves", "src/observability/logger.ts"] },
   cli: { uses: INNER },
   simulator: { uses: INNER.filter((part) => part !== "http") },
   http: {
@@ -77,7 +77,7 @@ export const MAY_IMPORT: Readonly<Record<Part, Arrows>> = {
   failures: { uses: ["leaves"] },
   config: { uses: ["leaves"] },
   observability: {
-    uses: ["leaves"],
+    uses: ["leaves", "src/dispatch/retry-after.ts", "src/fleet/network-failure.ts"],
     knows: INNER,
   },
   leaves: { uses: ["leaves"] },
@@ -114,6 +114,7 @@ const SOCKET_USERS = [
 
 /** Built-ins that are not free to use everywhere. */
 export const BUILT_IN_USERS: Readonly<Record<string, readonly string[]>> = {
+  "node:child_process": ["src/fleet/sources/"],
   "node:http": SOCKET_USERS,
   "node:http2": [],
   "node:https": SOCKET_USERS,

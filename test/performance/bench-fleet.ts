@@ -37,6 +37,7 @@ export function benchSnapshot(size: number): FleetSnapshot {
     sources: [
       { name: "bench", host: "127.0.0.1", lastSuccessAtMs: 0, failure: null, isOutdated: false },
     ],
+    cordons: new Map(),
     engines,
     speeds: createSpeedBook(),
     placementOf(key) {

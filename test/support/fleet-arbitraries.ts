@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { Cordon } from "../../src/fleet/cordons.ts";
 import type { Gpu } from "../../src/fleet/gpu.ts";
 import { API_PATHS, ENGINE_NAMES, type Worker } from "../../src/fleet/worker.ts";
 import type { Band, RoutingRequest } from "../../src/routing/stages.ts";
@@ -64,6 +65,17 @@ const anyLoad = fc.record({
   receivedAtMs: between(0, NOW_MS),
 });
 
+const rarely = <T>(found: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: found });
+
+const anyCordon = (index: number): fc.Arbitrary<Cordon> =>
+  fc.record({
+    id: fc.constantFrom(`worker-${index}`, `GPU-${index}-0`),
+    reason: fc.constantFrom(null, "driver upgrade"),
+    sinceWallMs: fc.nat(NOW_MS),
+    by: fc.constant("alice"),
+  });
+
 /** A worker that is more likely than not to take a request for m; every reason not to occurs. */
 function anyWorker(index: number): fc.Arbitrary<Worker> {
   return fc
@@ -75,6 +87,7 @@ function anyWorker(index: number): fc.Arbitrary<Worker> {
       paths: fc.constantFrom(new Set(API_PATHS), new Set(API_PATHS), new Set(["/v1/rerank"])),
       preallocatesMemory: fc.boolean(),
       state: fc.constantFrom("up", "up", "up", "up", "starting", "down"),
+      cordon: rarely(anyCordon(index)),
       modelsKnown: fc.boolean(),
       m: unknownOr(anyModel("m")),
       loadedModels: fc.constantFrom(null, new Set(["m"]), new Set<string>()),

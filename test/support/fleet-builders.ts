@@ -71,6 +71,7 @@ export function workerAt(index: number, changes: Partial<Worker> = {}): Worker {
     placement: index,
     state: "up",
     stateReason: null,
+    cordon: null,
     modelsKnown: true,
     models: new Map(),
     loadedModels: null,

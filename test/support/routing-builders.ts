@@ -59,6 +59,7 @@ export function fleetOf(
     workers,
     workersByModel: byModel,
     sources: [],
+    cordons: new Map(),
     speeds: { of: () => 1 },
     ...changes,
   };

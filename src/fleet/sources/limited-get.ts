@@ -67,3 +67,12 @@ async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<
   }
   return Buffer.concat(chunks).toString("utf8");
 }
+
+/** What an answer with another status than 200 means, to be read after the URL. */
+export function refusal(status: number): string {
+  if (status === 401 || status === 403) {
+    return `answered ${status}: it refused our token; set gpu_monitoring.token_env`;
+  }
+  const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
+  return `answered ${status}${redirect}, expected 200; check gpu_monitoring.url`;
+}

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from "../../clock.ts";
-import { createGetAgent, limitedGet, type GetAnswer } from "./limited-get.ts";
+import { createGetAgent, limitedGet, refusal, type GetAnswer } from "./limited-get.ts";
 import { parseLenientJson, type LenientJson } from "./lenient-json.ts";
 import { readGpus } from "./read-gpus.ts";
 import { readHealth } from "./read-health.ts";
@@ -62,7 +62,7 @@ function readAnswer<T>(
   url: string,
   shape: (json: LenientJson) => T,
 ): T {
-  if (status !== 200) throw new Error(`GET ${url} ${refusal(status)}`);
+  if (status !== 200) throw new Error(`GET ${url} ${reasonOf(status, text) ?? refusal(status)}`);
   const json = parseLenientJson(text);
   if (json === null) {
     const found = `GET ${url} answered 200 with ${kindOf(text)}`;
@@ -75,12 +75,15 @@ function readAnswer<T>(
   }
 }
 
-function refusal(status: number): string {
-  if (status === 401 || status === 403) {
-    return `answered ${status}: it refused our token; set gpu_monitoring.token_env`;
-  }
-  const redirect = status >= 300 && status < 400 ? " (redirects are not followed)" : "";
-  return `answered ${status}${redirect}, expected 200; check gpu_monitoring.url`;
+const MAX_REASON_CHARS = 500;
+
+/** Why it cannot answer, in its own words; null = it gives none. Our companion gives one. */
+function reasonOf(status: number, text: string): string | null {
+  if (status < 500) return null;
+  const body = parseLenientJson(text)?.value as { readonly error?: { readonly message?: unknown } };
+  const message = body?.error?.message;
+  if (typeof message !== "string" || message === "") return null;
+  return `answered ${status}: ${message.slice(0, MAX_REASON_CHARS)}`;
 }
 
 function kindOf(text: string): string {

@@ -5,7 +5,12 @@ export interface PollResult {
   readonly gpus: readonly GpuReading[];
   /** What was dropped or made unknown, and why; each text is logged once. */
   readonly problems: readonly string[];
+  /** By GPU id, from sources that tell it with the rest; then nobody waits for a health check. */
+  readonly health?: ReadonlyMap<string, GpuHealth | null>;
 }
+
+/** Name of the source of this machine's own GPUs; all others are named by the address they ask. */
+export const NVIDIA_SMI = "nvidia-smi";
 
 /** Where telemetry comes from. Every implementation passes test/contract/gpu-source.contract.ts. */
 export interface GpuSource {

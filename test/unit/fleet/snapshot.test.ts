@@ -22,6 +22,7 @@ function snapshotOf(entries: readonly WorkerEntry[], changes: Partial<SnapshotPa
     sources: [
       { name: "monitor", host: "node0", lastSuccessAtMs: null, failure: null, isOutdated: false },
     ],
+    cordons: new Map(),
     engines,
     speeds: createSpeedBook(),
     placementOf(key) {

@@ -193,3 +193,22 @@ describe("the health of GPUs", () => {
     expect(source.healthAsked.length).toBeLessThan(32);
   });
 });
+
+describe("health that comes with the poll", () => {
+  test("counts at once, and is taken back by the next", async () => {
+    const source = new FakeSource();
+    const verdict = { status: "critical", errors: ["XID 79"] } as const;
+    const gpus = [gpuReading("a"), gpuReading("b")];
+    const told = (health: Map<string, typeof verdict | null>) => {
+      source.onPoll = () => ({ gpus, problems: [], health });
+    };
+    told(new Map([["b", verdict]]));
+    const { poller, clock, fleet } = setUpPoller({ sources: [source] });
+    await poller.start();
+    expect(fleet.snapshot().gpus.get("b")?.health).toEqual(verdict);
+    expect(fleet.snapshot().gpus.get("a")?.health).toBeNull();
+    told(new Map([["b", null]]));
+    await clock.advanceAsync(5050);
+    expect(fleet.snapshot().gpus.get("b")?.health).toBeNull();
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { sumOfGauge } from "../../../../src/fleet/engines/prometheus-text.ts";
+import { samplesOf, sumOfGauge } from "../../../../src/fleet/engines/prometheus-text.ts";
 
 const NAME = "vllm:num_requests_running";
 
@@ -28,6 +28,52 @@ describe("a gauge in Prometheus text", () => {
     "that is not there is null: %j",
     (text) => {
       expect(sumOfGauge(text, NAME)).toBeNull();
+    },
+  );
+});
+
+describe("samples", () => {
+  const names = new Set(["temp", "power"]);
+  const read = (text: string) =>
+    [...samplesOf(text, names)].map(({ name, labels, value }) => {
+      return [name, Object.fromEntries(labels), value];
+    });
+
+  test("are those of the metrics that were asked for, in the order of the text", () => {
+    const text = `# HELP temp 1\nother 5\ntemp{gpu="0"} 1\ntemperature 9\npower 2\ntemp{gpu="1"} 3`;
+    expect(read(text)).toEqual([
+      ["temp", { gpu: "0" }, 1],
+      ["power", {}, 2],
+      ["temp", { gpu: "1" }, 3],
+    ]);
+  });
+
+  test.each([
+    ["nothing in braces", "temp{} 1", {}],
+    ["blanks and a comma too many", 'temp{ a = "1" , b="2", } 1', { a: "1", b: "2" }],
+    ["braces, commas and a hash", 'temp{a="}, b=\\"x\\" #{"} 1', { a: '}, b="x" #{' }],
+    ["escapes", 'temp{a="C:\\\\d\\nnew"} 1', { a: "C:\\d\nnew" }],
+    ["a timestamp", 'temp{a="x"} 1 1700000000000', { a: "x" }],
+    ["Windows lines", 'temp{a="x"} 1\r', { a: "x" }],
+    ["no label's value", 'temp{a=""} 1', { a: "" }],
+  ])("with %s are read", (_, line, labels) => {
+    expect(read(line)).toEqual([["temp", labels, 1]]);
+  });
+
+  test.each([
+    ["1.2e+03", 1200],
+    ["-0.5", -0.5],
+    ["NaN", Number.NaN],
+    ["+Inf", Number.NaN],
+    ["ERROR - no text", Number.NaN],
+  ])("have the value %s as %d", (text, value) => {
+    expect(read(`temp ${text}`)).toEqual([["temp", {}, value]]);
+  });
+
+  test.each(["temp", "temp{", 'temp{a="x', 'temp{a="x" 1', "temp{a=x} 1", "temp} 1", "temp{}"])(
+    "that break off or make no sense are left out: %s",
+    (line) => {
+      expect(read(`${line}\npower 2`)).toEqual([["power", {}, 2]]);
     },
   );
 });

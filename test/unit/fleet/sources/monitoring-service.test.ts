@@ -122,6 +122,15 @@ describe("an answer that is no list of GPUs is refused with its reason:", () => 
     expect(failure).not.toContain(TOKEN);
   });
 
+  test("one that says why it cannot", async () => {
+    const message = "nvidia-smi not found: install the NVIDIA driver on this machine";
+    const { url } = await serve((_, response) => {
+      response.writeHead(503).end(JSON.stringify({ error: { message } }));
+    });
+    const failure = await failureOf(sourceOf(url).poll());
+    expect(failure).toBe(`GET ${url}/gpus answered 503: ${message}`);
+  });
+
   test("a compressed one, which was not asked for", async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(200, { "content-encoding": "gzip" }).end("x");
