@@ -43,8 +43,9 @@ const MESSAGES: Readonly<Record<Exclude<CooldownChange["kind"], "cooling">, stri
   cleared: "cooldown cleared by an operator",
 };
 
-/** Workers that serve one of its models, itself included. */
-function peersOf({ models }: Worker, { workersByModel }: FleetSnapshot): number[] {
-  const workers = [...models.keys()].flatMap((model) => workersByModel.get(model) ?? []);
-  return [...new Set(workers.map(({ index }) => index))];
+/** Workers that serve one of its models, itself included; what is cordoned cannot stand in for it. */
+function peersOf(worker: Worker, { workersByModel }: FleetSnapshot): number[] {
+  const workers = [...worker.models.keys()].flatMap((model) => workersByModel.get(model) ?? []);
+  const usable = workers.filter((peer) => peer.cordon === null || peer === worker);
+  return [...new Set(usable.map(({ index }) => index))];
 }

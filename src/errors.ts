@@ -76,7 +76,7 @@ export const ERRORS = {
   GPU_NOT_FOUND: {
     status: 404,
     type: "not_found_error",
-    meaning: "No such GPU. `GET /api/v1/gpus` lists those that are known.",
+    meaning: "No such GPU or worker. `GET /api/v1/gpus` lists those that are known.",
   },
   ALREADY_FINISHED: {
     status: 409,

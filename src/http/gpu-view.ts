@@ -6,6 +6,7 @@ import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { seesEverything } from "./caller.ts";
 import type { Identity } from "./keys.ts";
+import { maintenanceSchema, viewMaintenance } from "./maintenance-view.ts";
 
 /** GPUs and workers as seen from outside. An allow list: keys never, URLs for operators only. */
 
@@ -58,6 +59,7 @@ const gpuFields = z.object({
   active_requests: z.number(),
   queued_requests: z.number().describe("Waiting for a slot, for models that are served on it."),
   cooldown: cooldownSchema,
+  maintenance: maintenanceSchema,
   workers: z.array(z.string()),
   source: z.string().nullable().describe("The monitor that reports it; for operators."),
   age_ms: known.describe("Age of the telemetry."),
@@ -86,6 +88,7 @@ const workerFields = z.object({
   active_requests: z.number(),
   error_rate: z.number().describe("0..1, of our requests in the last minute."),
   cooldown: cooldownSchema,
+  maintenance: maintenanceSchema,
 });
 
 export const workerSchema = workerFields.describe("A worker as known now.").meta({ id: "Worker" });
@@ -128,6 +131,7 @@ export function viewGpu(gpu: Gpu, view: FleetView) {
       has: (model) => workers.some(({ models }) => models.has(model)),
     }),
     cooldown: workers.map((w) => viewCooldown(w, view)).find((c) => c !== null) ?? null,
+    maintenance: viewMaintenance(view.snapshot.cordons.get(gpu.id), view.identity),
     workers: workers.map((worker) => worker.id),
     source: seesEverything(view.identity) ? gpu.source : null,
     age_ms: ageMs(gpu.source, view),
@@ -163,6 +167,7 @@ export function viewWorker(worker: Worker, view: FleetView) {
     active_requests: view.ownLeases(worker.index),
     error_rate: view.errorRateOf(worker.index),
     cooldown: viewCooldown(worker, view),
+    maintenance: viewMaintenance(worker.cordon, view.identity),
   };
 }
 

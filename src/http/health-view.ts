@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { Overload } from "../admission/overload.ts";
 import type { Gpu } from "../fleet/gpu.ts";
 import type { FleetSnapshot, SourceState } from "../fleet/snapshot.ts";
+import { NVIDIA_SMI } from "../fleet/sources/source.ts";
+import type { Worker } from "../fleet/worker.ts";
 
 /** The state of process, fleet and monitors. Public, so it names no address and no user. */
 
@@ -21,6 +23,7 @@ const healthFields = z.object({
     starting: z.number(),
     down: z.number(),
     cooling: z.number(),
+    cordoned: z.number().describe("By an operator, whatever their state."),
   }),
   gpus: z.number(),
   monitors: z.array(monitorSchema),
@@ -48,7 +51,7 @@ export function viewHealth(input: HealthInput): z.output<typeof healthSchema> {
   const workers = countWorkers(input);
   const reasons = reasonsFor(input, workers);
   const takesWork = !input.draining && input.overload.lowestBand <= TOP_BAND;
-  const serving = workers.up - workers.cooling > 0 && takesWork;
+  const serving = takesWork && snapshot.workers.some((worker) => isUsable(worker, input));
   return {
     status: serving ? (reasons.length === 0 ? "healthy" : "degraded") : "unhealthy",
     reasons,
@@ -56,21 +59,26 @@ export function viewHealth(input: HealthInput): z.output<typeof healthSchema> {
     uptime_ms: input.uptimeMs,
     workers,
     gpus: snapshot.gpus.size,
-    monitors: snapshot.sources.map(({ failure, lastSuccessAtMs }, index) => ({
-      name: monitorName(index),
+    monitors: snapshot.sources.map(({ name, failure, lastSuccessAtMs }, index) => ({
+      name: monitorName(name, index),
       status: failure !== null ? "failing" : lastSuccessAtMs === null ? "waiting" : "ok",
       age_ms: lastSuccessAtMs === null ? null : Math.round(nowMs - lastSuccessAtMs),
     })),
   };
 }
 
+function isUsable({ index, state, cordon }: Worker, { isCooling }: HealthInput): boolean {
+  return state === "up" && cordon === null && !isCooling(index);
+}
+
 type WorkerCounts = z.output<typeof healthSchema>["workers"];
 
 function countWorkers({ snapshot, isCooling }: HealthInput): WorkerCounts {
-  const counts = { up: 0, starting: 0, down: 0, cooling: 0 };
+  const counts = { up: 0, starting: 0, down: 0, cooling: 0, cordoned: 0 };
   for (const worker of snapshot.workers) {
     counts[worker.state] += 1;
     if (worker.state === "up" && isCooling(worker.index)) counts.cooling += 1;
+    if (worker.cordon !== null) counts.cordoned += 1;
   }
   return counts;
 }
@@ -85,7 +93,7 @@ function reasonsFor(input: HealthInput, workers: WorkerCounts): string[] {
     reasons.push(`short of ${short}: priorities below ${overload.lowestBand} are refused`);
   }
   if (snapshot.workers.length === 0) reasons.push("no workers are configured");
-  for (const state of ["starting", "down", "cooling"] as const) {
+  for (const state of ["starting", "down", "cooling", "cordoned"] as const) {
     if (workers[state] > 0) reasons.push(`${workers[state]} worker(s) ${state}`);
   }
   const onBadGpu = snapshot.workers.filter(({ gpus }) => gpus.some(isUnfit)).length;
@@ -94,7 +102,7 @@ function reasonsFor(input: HealthInput, workers: WorkerCounts): string[] {
   }
   for (const [index, source] of snapshot.sources.entries()) {
     if (source.failure !== null)
-      reasons.push(`${monitorName(index)} ${failingSince(source, input)}`);
+      reasons.push(`${monitorName(source.name, index)} ${failingSince(source, input)}`);
   }
   return reasons;
 }
@@ -105,12 +113,13 @@ function isUnfit({ tooHot, isMissing, status, health }: Gpu): boolean {
 }
 
 function failingSince({ lastSuccessAtMs, isOutdated }: SourceState, { nowMs }: HealthInput) {
-  if (!isOutdated || lastSuccessAtMs === null) return "fails: routing on what was known";
+  if (!isOutdated || lastSuccessAtMs === null)
+    return "fails: routing on what was known; the log says why";
   const silentS = Math.round((nowMs - lastSuccessAtMs) / 1000);
   return `has failed for ${silentS} s: its temperatures, memory and utilization count as unknown`;
 }
 
 /** In the order of gpu_monitoring.url and urls: the address is for those with a key. */
-function monitorName(index: number): string {
-  return `monitor-${index + 1}`;
+function monitorName(source: string, index: number): string {
+  return source === NVIDIA_SMI ? source : `monitor-${index + 1}`;
 }

@@ -8,6 +8,7 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { RouteEnd } from "../dispatch/route-request.ts";
 import type { RoutedRequest } from "../dispatch/routed-request.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Log } from "../log.ts";
 import type { ExpectedDurations } from "../requests/expected-duration.ts";
@@ -34,6 +35,7 @@ import { healthRoutes, type HealthRoutesDeps } from "./routes/health.ts";
 import { jobEventsRoutes } from "./routes/job-events.ts";
 import { jobListRoutes } from "./routes/job-list.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { maintenanceRoutes } from "./routes/maintenance.ts";
 import { metricsRoutes, type MetricsRoutesDeps } from "./routes/metrics.ts";
 import { openaiRoutes } from "./routes/openai.ts";
 import { quotaRoutes } from "./routes/quotas.ts";
@@ -53,6 +55,7 @@ export interface ServerDeps {
   readonly newWork: NewWork;
   readonly timeouts: JobTimeouts;
   readonly snapshot: () => FleetSnapshot;
+  readonly fleet: Pick<Fleet, "snapshot" | "cordon" | "uncordon">;
   readonly leases: Leases;
   readonly quotas: Quotas;
   readonly cooldowns: Cooldowns;
@@ -66,13 +69,15 @@ export interface ServerDeps {
     readonly metrics: MetricsRoutesDeps["prometheus"];
     readonly users: { rows(): ReturnType<MetricsRoutesDeps["users"]> };
     readonly requestEnded: (request: RoutedRequest, end: RouteEnd) => void;
+    readonly errorTold: FrontDoor["onError"];
   };
 }
 
 /** The front door: strict checks first, then one file of routes per resource. */
 export async function createServer(deps: ServerDeps): Promise<RouterApp> {
   const { clock, log } = deps;
-  const door: FrontDoor = { ...deps.door, clock, log, publicPrefixes: ["/docs"] };
+  const onError = deps.reports.errorTold;
+  const door: FrontDoor = { ...deps.door, clock, log, onError, publicPrefixes: ["/docs"] };
   const app: RouterApp = fastify({
     ...frontDoorOptions(door),
     // One line per request is written when it ends; the framework's own two would double it.
@@ -98,7 +103,9 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
   registerJobRoutes(app, deps);
   explainRoutes(app, { clock, timeouts, quotas, explainRequest: dispatcher.explainRequest });
   gpuRoutes(app, fleetView);
-  cooldownRoutes(app, { ...deps, lookAgain: dispatcher.limitsChanged });
+  const lookAgain = dispatcher.limitsChanged;
+  cooldownRoutes(app, { ...deps, lookAgain });
+  maintenanceRoutes(app, { ...deps, lookAgain, ownLeases: (index) => deps.leases.own(index) });
   quotaRoutes(app, {
     ...{ clock, quotas, limitsChanged: dispatcher.limitsChanged },
     gpusHeld: (user) => deps.leases.placementCount(user),

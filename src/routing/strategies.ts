@@ -1,6 +1,7 @@
 import { computeCapability } from "./filters/compute-capability.ts";
 import { computeUnits } from "./filters/compute-units.ts";
 import { cooldown } from "./filters/cooldown.ts";
+import { cordoned } from "./filters/cordoned.ts";
 import { freeSlot } from "./filters/free-slot.ts";
 import { gpuLimit } from "./filters/gpu-limit.ts";
 import { gpuStatus } from "./filters/gpu-status.ts";
@@ -23,8 +24,14 @@ import { priority } from "./scorers/priority.ts";
 import { usage } from "./scorers/usage.ts";
 import type { Filter, Picker, Scorer, Strategy } from "./stages.ts";
 
-/** Without these a request could go where it cannot be served: every strategy has them. */
-const REQUIRED_FILTERS: readonly Filter[] = [servesModel, servesType, servesPath, workerUp];
+/** Without these a request could go where it cannot or must not: every strategy has them. */
+const REQUIRED_FILTERS: readonly Filter[] = [
+  servesModel,
+  servesType,
+  servesPath,
+  cordoned,
+  workerUp,
+];
 const REQUIRED_MOMENT_FILTERS: readonly Filter[] = [cooldown, freeSlot, gpuLimit, untried];
 
 /** A user's pipeline may leave these out, or name some. */

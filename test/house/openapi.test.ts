@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { ERRORS } from "../../src/errors.ts";
 import { batchBodySchema } from "../../src/http/batch-envelope.ts";
 import { routeBodySchema } from "../../src/http/envelope.ts";
+import { maintenanceBodySchema } from "../../src/http/maintenance-view.ts";
 import { overrideSchema } from "../../src/http/quota-view.ts";
 import { OPENAI_BODIES } from "../../src/http/openai-schemas.ts";
 import { completeBodySchema } from "../../src/http/routes/complete.ts";
@@ -123,6 +124,7 @@ const BODIES: Readonly<Record<string, z.ZodType>> = {
   "/api/v1/route/batch": batchBodySchema,
   "/api/v1/quotas/{user_id}": overrideSchema,
   "/api/v1/requests/{request_id}/complete": completeBodySchema,
+  "/api/v1/gpus/{gpu_id}/maintenance": maintenanceBodySchema,
 };
 
 test("every body has an example that the router accepts", () => {

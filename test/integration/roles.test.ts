@@ -39,6 +39,7 @@ const EXPECTATIONS: Readonly<Record<string, Expectation>> = {
   "GET /api/v1/gpus": forEveryKey,
   "GET /api/v1/gpus/{gpu_id}": noSuch,
   "DELETE /api/v1/gpus/{gpu_id}/cooldown": { admitted: 404, roles: ["operator", "admin"] },
+  "POST /api/v1/gpus/{gpu_id}/maintenance": { admitted: 404, roles: ["operator", "admin"] },
   "GET /api/v1/metrics": { admitted: 200, roles: ["operator", "admin"] },
   "POST /v1/chat/completions": forEveryKey,
   "POST /v1/completions": forEveryKey,
@@ -57,6 +58,7 @@ const BODIES: readonly (readonly [path: string, body: object])[] = [
   ["/api/v1/route/batch", { requests: [JOB] }],
   ["/api/v1/quotas", { gpu_limit: 3 }],
   ["/api/v1/requests", { ok: true }],
+  ["/api/v1/gpus", { enabled: true }],
   ["/", JOB],
 ];
 

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { RouterError } from "../../errors.ts";
 import type { Cooldowns } from "../../failures/cooldowns.ts";
 import type { FleetSnapshot } from "../../fleet/snapshot.ts";
-import { gpuIdOf, type Worker } from "../../fleet/worker.ts";
+import { checkIsKnown, workersMeantBy } from "../find-workers.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
@@ -29,8 +28,8 @@ export function cooldownRoutes(app: RouterApp, deps: CooldownRoutesDeps): void {
         tags: ["Fleet"],
         summary: "End the cooldown of a GPU's workers now",
         description:
-          "Also ends pauses and slow starts, and forgets the failures that were counted. A worker " +
-          "without a known GPU goes by its own id.",
+          "Also ends pauses and slow starts, and forgets the failures that were counted. A worker's " +
+          "own id means that worker alone.",
         security: SECURED,
         params: z.object({ gpu_id: z.string() }),
         response: {
@@ -41,20 +40,12 @@ export function cooldownRoutes(app: RouterApp, deps: CooldownRoutesDeps): void {
     },
     (request) => {
       const { gpu_id } = request.params;
-      const workers = workersOn(gpu_id, deps.snapshot());
+      const snapshot = deps.snapshot();
+      checkIsKnown(gpu_id, snapshot);
+      const workers = workersMeantBy(gpu_id, snapshot);
       const cleared = workers.filter(({ index }) => deps.cooldowns.clear(index));
       if (cleared.length > 0) deps.lookAgain();
       return { gpu_id, cleared: cleared.map(({ id }) => id) };
     },
   );
-}
-
-/** Throws GPU_NOT_FOUND. */
-function workersOn(gpuId: string, { gpus, workers }: FleetSnapshot): readonly Worker[] {
-  const found = workers.filter((worker) => {
-    return worker.gpuIds.includes(gpuId) || gpuIdOf(worker) === gpuId;
-  });
-  if (found.length > 0 || gpus.has(gpuId)) return found;
-  const message = "no such GPU: GET /api/v1/gpus lists those that are known";
-  throw new RouterError("GPU_NOT_FOUND", message, { param: "gpu_id" });
 }

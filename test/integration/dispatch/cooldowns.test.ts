@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import { Arrivals } from "../../support/arrivals.ts";
 import { CHAT } from "../../support/live-request.ts";
 import { openScene } from "../../support/router-scene.ts";
-import { error, json } from "../../support/stub-behaviours.ts";
+import { destroyBeforeHeaders, error, json } from "../../support/stub-behaviours.ts";
 import type { Exchange } from "../../support/stub-behaviours.ts";
 import { SOON } from "../../support/test-router.ts";
 import type { TestRouter } from "../../support/test-router.ts";
 
 const PATH = "/v1/chat/completions";
 const FAILURES_IN_A_ROW = 5;
+const BRIEF = { "x-timeout-ms": "300" };
 
 function messages(router: TestRouter, message: string): number {
   return router.logs.filter((line) => line.message === message).length;
@@ -138,6 +139,17 @@ describe("DELETE /api/v1/gpus/{gpu_id}/cooldown", () => {
     const answer = await clear(router, "GPU-9", router.keys.operator);
     expect(answer.status).toBe(404);
     expect(await answer.text()).toContain("GPU_NOT_FOUND");
+  });
+
+  test("takes the id of a worker that has GPUs, and means it alone", async () => {
+    const request_router = { max_retries: 0 };
+    const worker = { gpus: ["GPU-1"] };
+    const { router, stubs } = await openScene({ workers: 2, worker, config: { request_router } });
+    for (const stub of stubs) stub.always(destroyBeforeHeaders);
+    while (messages(router, "worker cooling down") < 2) await router.post(PATH, CHAT, BRIEF);
+    const cleared = async (id: string) => (await clear(router, id, router.keys.operator)).json();
+    expect(await cleared("worker-2")).toEqual({ gpu_id: "worker-2", cleared: ["worker-2"] });
+    expect(await cleared("GPU-1")).toEqual({ gpu_id: "GPU-1", cleared: ["worker-1"] });
   });
 });
 

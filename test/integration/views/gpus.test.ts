@@ -67,6 +67,7 @@ describe("GET /api/v1/gpus", () => {
       active_requests: 0,
       queued_requests: 0,
       cooldown: null,
+      maintenance: null,
       workers: ["worker-1"],
       source: null,
       age_ms: expect.any(Number) as number,
@@ -89,6 +90,7 @@ describe("GET /api/v1/gpus", () => {
       active_requests: 0,
       error_rate: 0,
       cooldown: null,
+      maintenance: null,
     });
     expect(two).toMatchObject({ worker_id: "worker-2", engine: "openai", gpu_ids: [], slots: 32 });
   });

@@ -30,7 +30,7 @@ describe("GET /health", () => {
         reasons: [],
         boot_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
         uptime_ms: expect.any(Number) as number,
-        workers: { up: 1, starting: 0, down: 0, cooling: 0 },
+        workers: { up: 1, starting: 0, down: 0, cooling: 0, cordoned: 0 },
         gpus: 1,
         monitors: [{ name: "monitor-1", status: "ok", age_ms: expect.any(Number) as number }],
       },
@@ -46,7 +46,7 @@ describe("GET /health", () => {
     expect(status).toBe(200);
     expect(body).toMatchObject({
       status: "degraded",
-      reasons: ["monitor-2 fails: routing on what was known"],
+      reasons: ["monitor-2 fails: routing on what was known; the log says why"],
       monitors: [{ status: "ok" }, { name: "monitor-2", status: "failing", age_ms: null }],
     });
     expect(JSON.stringify(body)).not.toContain("127.0.0.1");

@@ -29,7 +29,7 @@ function healthOf(workers: readonly Worker[], sources: readonly SourceState[] = 
 test("a monitor that fails degrades health; once it is outdated, health says since when and what that means", () => {
   expect(healthOf([serving(0)], [failing])).toMatchObject({
     status: "degraded",
-    reasons: ["monitor-1 fails: routing on what was known"],
+    reasons: ["monitor-1 fails: routing on what was known; the log says why"],
     monitors: [{ name: "monitor-1", status: "failing", age_ms: 60_000 }],
   });
   expect(healthOf([serving(0)], [{ ...failing, isOutdated: true }])).toMatchObject({
@@ -58,4 +58,19 @@ test("a GPU that is busy, or that a health check warns of, does not", () => {
   const health = { status: "warning", errors: ["power brake"] } as const;
   const workers = [serving(0, { gpus: [gpu("a", { status: "busy" }), gpu("b", { health })] })];
   expect(healthOf(workers)).toMatchObject({ status: "healthy", reasons: [] });
+});
+
+test("a fleet of which an operator has cordoned all that is up can serve nobody", () => {
+  const cordon = { id: "a", reason: null, sinceWallMs: 0, by: "alice" };
+  const [cordoned, other] = [serving(0, { cordon }), serving(1)];
+  expect(healthOf([cordoned, other])).toMatchObject({
+    status: "degraded",
+    reasons: ["1 worker(s) cordoned"],
+    workers: { up: 2, cordoned: 1 },
+  });
+  expect(healthOf([cordoned])).toMatchObject({ status: "unhealthy" });
+  expect(healthOf([cordoned, serving(1, { state: "down" })])).toMatchObject({
+    status: "unhealthy",
+    reasons: ["1 worker(s) down", "1 worker(s) cordoned"],
+  });
 });

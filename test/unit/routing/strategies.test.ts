@@ -7,6 +7,7 @@ const REQUIRED = [
   "serves_model",
   "serves_type",
   "serves_path",
+  "cordoned",
   "worker_up",
   "cooldown",
   "free_slot",
