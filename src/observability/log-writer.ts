@@ -47,7 +47,7 @@ export class LogWriter {
 
   /** Whole lines, each with its end. */
   write(lines: string): void {
-    const bytes = Buffer.from(lines);
+    const bytes = ownBytes(lines);
     const isFull = this.#waitingBytes + bytes.length > WAITING_BYTES_MAX;
     if (this.#isOver || isFull) return this.#lost(bytes);
     this.#waiting.push(bytes);
@@ -126,6 +126,13 @@ export class LogWriter {
 }
 
 const LINE_END = 0x0a;
+
+/** Not out of Node's pool, of which a few lines that wait would hold 64 KiB, most of it long unused. */
+function ownBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}
 
 function isFullPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "EAGAIN";

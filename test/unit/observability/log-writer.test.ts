@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, onTestFinished, test } from "vitest";
 import { LogWriter } from "../../../src/observability/log-writer.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -62,6 +64,28 @@ test("what nobody reads is kept up to 4 MiB, the newest lines are dropped and co
   expect(received.length).toBe((total - log.droppedLines) * LINE.length);
   log.write("on again\n");
   await expect.poll(read).toBe("on again\n");
+});
+
+/** Bytes that Buffers hold and somebody still refers to. */
+function heldBytes(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // The first leaves what it found dead to be freed in the background.
+  collect();
+  collect();
+  return process.memoryUsage().arrayBuffers;
+}
+
+test("lines that come one by one, between much else, hold what they are long and no more", () => {
+  const { log } = openPipe();
+  const before = heldBytes();
+  for (let line = 0; line < 1000; line++) {
+    log.write(LINE);
+    // What else the process does with Node's pool of small Buffers meanwhile.
+    for (let other = 0; other < 64; other++) Buffer.from(LINE);
+  }
+  // In buffers of Node's pool, 1000 lines would hold 64 times their own MiB.
+  expect(heldBytes() - before).toBeLessThan(8 * MIB);
 });
 
 test("a reader that is gone costs its lines, and no more is kept for it", async () => {

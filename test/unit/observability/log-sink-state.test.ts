@@ -1,0 +1,44 @@
+import { beforeEach, expect, test } from "vitest";
+import { LogSinkState } from "../../../src/observability/log-sink-state.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { keepingLog } from "../../support/fleet-builders.ts";
+
+const URL = "http://log:9000";
+
+let clock: FakeClock;
+let kept: ReturnType<typeof keepingLog>;
+let state: LogSinkState;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  kept = keepingLog();
+  state = new LogSinkState(clock, kept.log, URL);
+});
+
+test("it is told once that the service fails, and once that it works again, with what was lost", () => {
+  state.works(0);
+  state.fails("connection refused", 3);
+  state.fails("no answer", 5);
+  expect(kept.lines).toMatchObject([
+    { fields: { url: URL, problem: "connection refused" }, message: "logging service failing" },
+  ]);
+  state.works(10);
+  state.works(10);
+  expect(kept.lines.slice(1)).toMatchObject([
+    { fields: { url: URL, linesLost: 7 }, message: "logging service works again" },
+  ]);
+});
+
+test("a service that comes and goes is news once a minute", () => {
+  for (let second = 0; second < 119; second++) {
+    state.fails("connection refused", 0);
+    state.works(0);
+    clock.advance(1000);
+  }
+  expect(kept.lines.map(({ message }) => message)).toEqual([
+    "logging service failing",
+    "logging service works again",
+    "logging service failing",
+    "logging service works again",
+  ]);
+});
