@@ -1,21 +1,27 @@
 import type { Leases } from "./admission/leases.ts";
 import type { Overload } from "./admission/overload.ts";
-import type { Queue } from "./admission/queue.ts";
 import type { Quotas } from "./admission/quotas.ts";
+import type { AppSettings } from "./app-settings.ts";
 import type { Clock } from "./clock.ts";
+import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { failureOf } from "./dispatch/give-up.ts";
 import { learnFrom } from "./dispatch/learn.ts";
-import { reportOf } from "./dispatch/request-report.ts";
+import { PLACEMENT, reportOf } from "./dispatch/request-report.ts";
 import type { RouteEnd, RouteObserver } from "./dispatch/route-request.ts";
 import type { RoutedRequest } from "./dispatch/routed-request.ts";
+import { RouterError } from "./errors.ts";
 import type { Cooldowns } from "./failures/cooldowns.ts";
 import type { FleetLoop } from "./fleet/fleet-loop.ts";
+import { API_PATHS } from "./fleet/worker.ts";
+import type { Connections } from "./http/connections.ts";
 import type { Log } from "./log.ts";
-import type { MetricsView } from "./observability/gauges.ts";
+import type { LogCounts } from "./observability/logger.ts";
+import type { MetricsView } from "./observability/metrics-view.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { UsageByUser } from "./observability/usage-by-user.ts";
+import type { Callbacks } from "./requests/callbacks.ts";
 import type { Jobs } from "./requests/jobs.ts";
-import { explain } from "./routing/explain.ts";
+import { explain, rejectingFilters } from "./routing/explain.ts";
 
 interface ReportedParts {
   readonly loop: FleetLoop;
@@ -23,26 +29,36 @@ interface ReportedParts {
   readonly cooldowns: Cooldowns;
   readonly quotas: Quotas;
   readonly overload: Pick<Overload, "lowestBand">;
-  readonly queue: () => Pick<Queue, "sizeOfBand" | "bytes">;
   readonly jobs: () => Jobs;
-  /** api.debug: decisions are logged. */
-  readonly retryBudgetTokens: () => number;
-  readonly isDebug: () => boolean;
+  /** Parts that are made after the reports, looked at when a scrape asks. */
+  readonly scraped: () => {
+    readonly dispatcher: Pick<Dispatcher, "queue" | "retryBudget">;
+    readonly connections: Pick<Connections, "openCount" | "limit">;
+    readonly callbacks: Pick<Callbacks, "pendingCount">;
+  };
+  readonly settings: () => AppSettings;
 }
 
 interface ReportOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly logLinesDropped?: () => number;
+  readonly version: string;
+  readonly logCounts?: () => LogCounts;
 }
+
+const NONE_LOST = (): LogCounts => {
+  return { droppedByStdout: 0, droppedByService: 0, shipped: 0, backlogBytes: 0 };
+};
 
 /** What is told and not asked: metrics, the log, and what attempts teach the fleet. */
 export function createReports(
-  { clock, log, logLinesDropped = () => 0 }: ReportOptions,
+  { clock, log, version, logCounts = NONE_LOST }: ReportOptions,
   parts: ReportedParts,
 ) {
-  const { loop, jobs, isDebug } = parts;
-  const metrics = createMetricsOf(parts, { nowMs: () => clock.now(), logLinesDropped });
+  const { loop, jobs } = parts;
+  const isDebug = (): boolean => parts.settings().config.api.debug;
+  const metrics = createMetricsOf(parts, { version, nowMs: () => clock.now(), logCounts });
+  const errorTold = countOnce(metrics);
   const users = new UsageByUser();
   const learning = {
     speeds: loop.speeds,
@@ -52,6 +68,7 @@ export function createReports(
   const observer: RouteObserver = {
     onDecision(request, question, choice) {
       metrics.decided(question.strategy.name, choice.worker !== null);
+      if (choice.worker === null) metrics.turnedAway(rejectingFilters(question));
       const job = jobs().of(request);
       // One that waits is explained when somebody asks: kept, its reasons would fill the memory.
       const isKept = job !== undefined && choice.worker !== null;
@@ -73,17 +90,30 @@ export function createReports(
   const requestEnded = (request: RoutedRequest, end: RouteEnd): void => {
     const report = reportOf(request, end, clock.now());
     metrics.requestEnded(report);
+    if (end.error !== null) errorTold(end.error);
     users.add(report);
     log.info(report, "request");
   };
-  return { metrics, users, observer, requestEnded };
+  return { metrics, users, observer, requestEnded, errorTold };
+}
+
+/** One that refuses a job is both its answer and its end; a batch tells it in words of its own. */
+function countOnce(metrics: Metrics): (error: RouterError) => void {
+  const counted = new WeakSet<RouterError>();
+  return (error) => {
+    const { code, cause } = error;
+    const first = cause instanceof RouterError && cause.code === code ? cause : error;
+    if (counted.has(first)) return;
+    counted.add(first);
+    metrics.errorTold(first);
+  };
 }
 
 function createMetricsOf(
   parts: ReportedParts,
-  view: Pick<MetricsView, "nowMs" | "logLinesDropped">,
+  view: Pick<MetricsView, "version" | "nowMs" | "logCounts">,
 ): Metrics {
-  const { loop, leases, cooldowns, quotas, overload, queue, jobs } = parts;
+  const { loop, leases, cooldowns, quotas, overload, jobs, scraped, settings } = parts;
   return createMetrics({
     ...view,
     lowestBand: () => overload.lowestBand,
@@ -91,12 +121,16 @@ function createMetricsOf(
     ownLeases: (index) => leases.own(index),
     isCooling: (index) => cooldowns.isCooling(index),
     runningJobs: () => jobs().runningCount,
-    queue,
+    pendingCallbacks: () => scraped().callbacks.pendingCount,
+    queue: () => scraped().dispatcher.queue,
+    retryBudgetTokens: () => scraped().dispatcher.retryBudget.tokens,
+    connections: () => scraped().connections,
+    settings: () => settings().dispatch,
+    paths: [...API_PATHS, PLACEMENT],
     leaseSums() {
       const { overWorkers, overUsers } = leases.sums;
       return { open: leases.openCount, over_workers: overWorkers, over_users: overUsers };
     },
     openReservations: () => quotas.openCount,
-    retryBudgetTokens: parts.retryBudgetTokens,
   });
 }

@@ -24,6 +24,8 @@ import { createNewWork } from "./http/new-work.ts";
 import type { RouterApp } from "./http/router-app.ts";
 import { createServer } from "./http/server.ts";
 import type { Log } from "./log.ts";
+import type { LogCounts } from "./observability/logger.ts";
+import type { Metrics } from "./observability/metrics.ts";
 import { watchPressure } from "./observability/pressure.ts";
 import { createCallbacks, type Callbacks } from "./requests/callbacks.ts";
 import { ExpectedDurations } from "./requests/expected-duration.ts";
@@ -41,8 +43,8 @@ export interface AppOptions {
   readonly version: string;
   /** Filled in on /docs; demo mode only. */
   readonly demoKey: string | null;
-  /** Lines of the log that were lost so far, for the metrics; where left out, none is. */
-  readonly logLinesDropped?: () => number;
+  /** What became of the log's lines, for the metrics; where left out, none is lost or shipped. */
+  readonly logCounts?: () => LogCounts;
 }
 
 export interface App {
@@ -84,9 +86,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const overload = createOverload(options);
   const reports = createReports(options, {
     ...{ loop, leases, cooldowns, quotas, overload, jobs: () => work.jobs },
-    queue: () => dispatcher.queue,
-    retryBudgetTokens: () => dispatcher.retryBudget.tokens,
-    isDebug: () => settings.now.config.api.debug,
+    scraped: () => ({ dispatcher, connections, callbacks: work.callbacks }),
+    settings: () => settings.now,
   });
   const { observer, requestEnded, metrics } = reports;
   const dispatcher: Dispatcher = createDispatcher(
@@ -110,10 +111,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ ...options, ...work, timeouts: settings.timeouts },
     door: { settings: () => settings.now.door, bodyLimitMb: config.api.body_limit_mb },
     ...{ snapshot, leases, quotas, cooldowns, dispatcher, reports, state, connections, overload },
+    fleet: loop.fleet,
     newWork: createNewWork({ state, overload, onShed: (band) => metrics.shed(band) }),
     boot: { id: randomUUID(), startedAtWallMs: clock.wallMs() },
   });
-  const pressure = watchPressure(clock, (sample) => overload.sample(sample));
+  const pressure = createPressure(options, { overload, metrics });
   const open = (): number => connections.openAnswers + work.jobs.runningCount;
   const { callbacks } = work;
   const parts = { settings, loop, dispatcher, server, connections, pressure, callbacks };
@@ -210,6 +212,16 @@ function createOverload({ clock, log }: AppOptions): Overload {
   return new Overload({
     clock,
     onChange: (change) => log.warn(change, "other bands refused: the router itself is overloaded"),
+  });
+}
+
+function createPressure(
+  { clock }: AppOptions,
+  { overload, metrics }: { readonly overload: Overload; readonly metrics: Metrics },
+): Timer {
+  return watchPressure(clock, (sample) => {
+    overload.sample(sample);
+    metrics.pressed(sample);
   });
 }
 

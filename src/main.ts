@@ -24,14 +24,14 @@ async function main(): Promise<void> {
   if (checkOnly) return printConfigIsValid(loaded);
   const demo = loaded.origin.kind === "demo" ? await startDemo(loaded.config) : null;
   const config = demo ? demoConfig(loaded.config, demo) : loaded.config;
-  const logger = createLogger({ clock: systemClock, level: levelOf(config), destination: STDOUT });
+  const logger = openLog(config);
   const app = await createApp({
     config,
     clock: systemClock,
     log: logger.log,
     version: readVersion(),
     demoKey: demo?.docsKey ?? null,
-    logLinesDropped: () => logger.droppedCount,
+    logCounts: () => logger.counts,
   });
   const address = await listen(app, config);
   if (demo) process.stdout.write(bannerFor(demo, address));
@@ -191,6 +191,12 @@ function endOnSignal(end: (signal: NodeJS.Signals) => Promise<void>): void {
 
 /** npm passes a terminal's Ctrl-C on, so one key press arrives twice; a later one means it. */
 const REPEAT_MS = 500;
+
+function openLog(config: Config): Logger {
+  const { url, format } = config.logging;
+  const ship = url === null ? null : { url, format };
+  return createLogger({ clock: systemClock, level: levelOf(config), destination: STDOUT, ship });
+}
 
 function levelOf({ api, logging }: Config): string {
   return api.debug ? "debug" : logging.level;

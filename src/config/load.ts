@@ -15,7 +15,7 @@ import { parseYaml } from "./yaml-document.ts";
 export interface LoadedConfig {
   readonly config: Config;
   readonly origin: { kind: "file"; path: string } | { kind: "demo" };
-  /** For the log: settings that are not active yet, and what is allowed but risky. */
+  /** For the log: what is allowed but risky. */
   readonly notices: readonly string[];
 }
 
@@ -44,18 +44,18 @@ export function loadConfig({ env, cwd, names }: LoadInput): LoadedConfig {
   const { overrides, problems: variableProblems } = readOverrides(env);
   const document = combine(written.value, overrides, file === null);
   const parsed = configSchema({ names, env }).safeParse(document);
-  const inactive = findInactive(document, overrides);
+  const inactive = findInactive(document);
 
   const found = parsed.success ? [] : problemsOf(parsed.error.issues, document);
   const origins = { document, fileName: file?.name ?? null, lineOf: written.lineOf, overrides };
-  const lines = explainProblems([...found, ...inactive.problems], origins);
+  const lines = explainProblems([...found, ...inactive], origins);
   if (!parsed.success || lines.length + variableProblems.length > 0) {
     throw new ConfigError([...variableProblems, ...lines]);
   }
   return {
     config: parsed.data,
     origin: file ? { kind: "file", path: file.path } : { kind: "demo" },
-    notices: [...inactive.notices, ...warnings(parsed.data)],
+    notices: warnings(parsed.data),
   };
 }
 
@@ -106,6 +106,7 @@ function unreadable(subject: string, code: string): ConfigError {
   const faults: Readonly<Record<string, string>> = {
     ENOENT: "there is no such file; config.example.yaml is a start",
     EISDIR: "this is a folder, must be a YAML file",
+    EACCES: "this process may not read it: let its user read it (chown, chmod)",
   };
   return new ConfigError([`${subject}: ${faults[code] ?? `cannot be read (${code})`}`]);
 }

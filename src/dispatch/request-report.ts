@@ -6,7 +6,7 @@ import type { RoutedRequest } from "./routed-request.ts";
 export interface RequestReport {
   readonly requestId: string;
   readonly user: string;
-  /** Of the API; "placement" where the caller talks to the worker itself. */
+  /** Of the API, or PLACEMENT. */
   readonly path: string;
   readonly model: string;
   readonly band: number;
@@ -24,11 +24,14 @@ export interface RequestReport {
   readonly completionTokens: number | null;
 }
 
+/** In the place of a path, where the caller talks to the worker itself. */
+export const PLACEMENT = "placement";
+
 export function reportOf(request: RoutedRequest, end: RouteEnd, nowMs: number): RequestReport {
   return {
     requestId: request.id,
     user: request.user,
-    path: request.path ?? "placement",
+    path: request.path ?? PLACEMENT,
     model: request.model,
     band: request.band,
     stream: request.stream,

@@ -4,6 +4,9 @@ import { errorBody, RouterError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { explainInvalid } from "./validation-message.ts";
 
+/** Told of each error that a client gets. */
+export type OnError = (error: RouterError) => void;
+
 type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
 /** Turns whatever was thrown into the one error body. Only defects of ours are logged here. */
@@ -11,32 +14,41 @@ export function createErrorHandler(deps: {
   readonly log: Log;
   /** Named to the client whose body was larger. */
   readonly bodyLimitMb: number;
+  readonly onError: OnError;
 }): ErrorHandler {
+  const { log, bodyLimitMb, onError } = deps;
   return (error, request, reply) => {
-    const known = toRouterError(error, deps.bodyLimitMb);
+    const known = toRouterError(error, bodyLimitMb);
     if (known !== null) {
+      onError(known);
       sendError(known, request, reply);
       return;
     }
     const route = request.routeOptions.url ?? null;
-    deps.log.error({ err: error, requestId: request.id, route }, "request failed unexpectedly");
+    log.error({ err: error, requestId: request.id, route }, "request failed unexpectedly");
     const message = "an unexpected error of the router: report it with the request_id";
-    sendError(new RouterError("INTERNAL", message), request, reply);
+    const defect = new RouterError("INTERNAL", message);
+    onError(defect);
+    sendError(defect, request, reply);
   };
 }
 
 /** Says which methods a path has, if it has any. Still 404: the route is what does not exist. */
-export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
-  const { server, url } = request;
-  const allowed = METHODS.filter((method) => server.findRoute({ method, url }));
-  if (allowed.length === 0) {
-    const message = "there is no such route: /docs lists all of them";
-    sendError(new RouterError("ROUTE_NOT_FOUND", message), request, reply);
-    return;
-  }
-  reply.header("allow", allowed.join(", "));
-  const message = `this path has no ${request.method}: use ${allowed.join(" or ")}`;
-  sendError(new RouterError("ROUTE_NOT_FOUND", message), request, reply);
+export function createNotFoundHandler(
+  onError: OnError,
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  return (request, reply) => {
+    const { server, url, method } = request;
+    const allowed = METHODS.filter((each) => server.findRoute({ method: each, url }));
+    if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+    const message =
+      allowed.length > 0
+        ? `this path has no ${method}: use ${allowed.join(" or ")}`
+        : "there is no such route: /docs lists all of them";
+    const error = new RouterError("ROUTE_NOT_FOUND", message);
+    onError(error);
+    sendError(error, request, reply);
+  };
 }
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { createAuthThrottle } from "./auth-throttle.ts";
 import { installAuth } from "./auth.ts";
-import { answerNotFound, createErrorHandler } from "./error-handler.ts";
+import { createErrorHandler, createNotFoundHandler, type OnError } from "./error-handler.ts";
 import { guardRequest, requestIdOf } from "./guard.ts";
 import type { KeyDirectory } from "./keys.ts";
 import { denyOutsiders, type NetworkGate, type ProxyMatcher } from "./network.ts";
@@ -25,6 +26,7 @@ export interface FrontDoor {
   readonly publicPrefixes: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
+  readonly onError: OnError;
 }
 
 /** What Fastify must know when it is made. */
@@ -34,7 +36,9 @@ export function frontDoorOptions(door: FrontDoor) {
     ...httpServerOptions(door.bodyLimitMb),
     genReqId: requestIdOf,
     trustProxy: (address: string | undefined) => door.settings().isProxy(address),
-    clientErrorHandler: answerMalformed,
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerMalformed(error, socket, door.onError);
+    },
     // For URLs that the router cannot read: no route is found, and no hook runs.
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       answerError(error, request, reply);
@@ -48,7 +52,7 @@ export function frontDoorOptions(door: FrontDoor) {
  */
 export async function installFrontDoor(app: FastifyInstance, door: FrontDoor): Promise<void> {
   app.setErrorHandler(createErrorHandler(door));
-  app.setNotFoundHandler(answerNotFound);
+  app.setNotFoundHandler(createNotFoundHandler(door.onError));
   app.addHook(
     "onRequest",
     denyOutsiders(() => door.settings().gate),

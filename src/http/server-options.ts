@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
 import { errorBody, RouterError } from "../errors.ts";
 import { isUnheard } from "./connections.ts";
+import type { OnError } from "./error-handler.ts";
 
 /** Limits of the HTTP server itself, for Fastify's constructor. */
 export function httpServerOptions(bodyLimitMb: number) {
@@ -42,16 +43,22 @@ export function httpServerOptions(bodyLimitMb: number) {
  * Answers what is not even HTTP: no request exists, so no hook runs. The error is not logged,
  * because it carries the raw bytes, and with them the client's key.
  */
-export function answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
+export function answerMalformed(
+  { code }: Error & { readonly code?: string },
+  socket: Socket,
+  onError: OnError,
+): void {
   // The end of a request that is not read any more does not come, and others are still answered.
-  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnheard(socket)) return;
-  if (error.code === "ECONNRESET" || !socket.writable || isMidAnswer(socket)) {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnheard(socket)) return;
+  if (code === "ECONNRESET" || !socket.writable || isMidAnswer(socket)) {
     socket.destroy();
     return;
   }
-  const { status, message } = explain(error.code);
+  const { status, message } = explain(code);
   const requestId = randomUUID();
-  const body = JSON.stringify(errorBody(new RouterError("INVALID_REQUEST", message), requestId));
+  const refusal = new RouterError("INVALID_REQUEST", message);
+  onError(refusal);
+  const body = JSON.stringify(errorBody(refusal, requestId));
   const head = [
     `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ""}`,
     "content-type: application/json; charset=utf-8",

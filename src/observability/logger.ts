@@ -3,6 +3,8 @@ import { until, type Clock } from "../clock.ts";
 import type { Log, LogFn } from "../log.ts";
 import { censor } from "./censor.ts";
 import { LineBatch } from "./line-batch.ts";
+import type { LogSender } from "./log-sender.ts";
+import { createLogShipper, type LogSink } from "./log-shipper.ts";
 import { LogWriter } from "./log-writer.ts";
 
 export interface LoggerOptions {
@@ -10,32 +12,48 @@ export interface LoggerOptions {
   readonly level: string;
   /** A file descriptor: 1 is stdout. Tests give a path. */
   readonly destination: number | string;
+  /** The Logging Service, which gets a copy of every line; null = none. */
+  readonly ship: LogSink | null;
+}
+
+/** Lines since the start, for the metrics. */
+export interface LogCounts {
+  /** Lost on stdout: the reader was too slow, or is gone. */
+  readonly droppedByStdout: number;
+  /** Lost for the Logging Service: too many waited, it refused them, or the process ended. */
+  readonly droppedByService: number;
+  /** Taken by the Logging Service. */
+  readonly shipped: number;
+  /** Bytes that wait for the Logging Service. */
+  readonly backlogBytes: number;
 }
 
 export interface Logger {
   readonly log: Log;
   /** debug, info, warn or error: the least important lines that are written from now on. */
   setLevel(level: string): void;
-  /** Lines that were lost so far: the reader was too slow, or is gone. */
-  readonly droppedCount: number;
-  /** Writes what is buffered and ends, whether or not anybody reads it. The last call, at exit. */
+  readonly counts: LogCounts;
+  /** Writes and ships what is buffered, and ends, whoever takes it or not. The last call, at exit. */
   close(): Promise<void>;
 }
 
 const BATCH_LENGTH = 32 * 1024;
 /** A line waits no longer than this. */
 const FLUSH_MS = 200;
-/** Longest wait for a slow reader at exit. */
+/** Longest wait for a slow reader, or a slow Logging Service, at exit. */
 const CLOSE_MS = 5000;
 
 /** One JSON line per event, written without blocking the loop. */
-export function createLogger({ clock, level, destination }: LoggerOptions): Logger {
+export function createLogger({ clock, level, destination, ship }: LoggerOptions): Logger {
   const writer = new LogWriter(clock, destination);
   const batch = new LineBatch({
     clock,
     maxLength: BATCH_LENGTH,
     maxWaitMs: FLUSH_MS,
-    write: (lines) => writer.write(lines),
+    write(lines) {
+      writer.write(lines);
+      shipper?.add(lines);
+    },
   });
   // Where a defect ends the process, its last lines are those that tell why.
   const flush = (): void => writer.endNow(batch.take());
@@ -53,25 +71,38 @@ export function createLogger({ clock, level, destination }: LoggerOptions): Logg
       batch.write(`${start}${clock.wallMs()}${json && ","}${json},"msg":${msg}}\n`);
     };
   };
+  const log: Log = {
+    debug: logAt("debug"),
+    info: logAt("info"),
+    warn: logAt("warn"),
+    error: logAt("error"),
+  };
+  const shipper = ship && createLogShipper(ship, { clock, log });
   return {
-    log: {
-      debug: logAt("debug"),
-      info: logAt("info"),
-      warn: logAt("warn"),
-      error: logAt("error"),
-    },
+    log,
     setLevel(next) {
       logger.level = next;
     },
-    get droppedCount() {
-      return writer.droppedLines;
+    get counts() {
+      return countsOf(writer, shipper);
     },
     async close() {
       process.off("exit", flush);
       batch.flush();
-      await until(clock, () => writer.isDone, CLOSE_MS);
+      shipper?.finish();
+      await until(clock, () => writer.isDone && (shipper?.isDone ?? true), CLOSE_MS);
       writer.close();
+      shipper?.close();
     },
+  };
+}
+
+function countsOf(writer: LogWriter, shipper: LogSender | null): LogCounts {
+  return {
+    droppedByStdout: writer.droppedLines,
+    droppedByService: shipper?.droppedLines ?? 0,
+    shipped: shipper?.shippedLines ?? 0,
+    backlogBytes: shipper?.waitingBytes ?? 0,
   };
 }
 

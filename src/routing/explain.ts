@@ -1,5 +1,6 @@
 import type { Worker } from "../fleet/worker.ts";
-import type { Choice, Question } from "./decide.ts";
+import { MAX_CANDIDATES, type Choice, type Question } from "./decide.ts";
+import { servesModel } from "./filters/serves-model.ts";
 import { clampScore } from "./scores.ts";
 import type { Rejection } from "./stages.ts";
 
@@ -55,6 +56,24 @@ export function firstRejection(
   const filter = strategy.filters.find((f) => !f.passes(worker, request, view));
   return filter ? { filter: filter.name, ...filter.reject(worker, request, view) } : null;
 }
+
+/**
+ * For a decision that found nobody: the names of the filters that turned workers of the model away, of
+ * each worker the first. Of many workers it looks at 64, evenly spread, so that its cost has a bound.
+ */
+export function rejectingFilters({ strategy, request, view }: Question): ReadonlySet<string> {
+  const workers = view.snapshot.workersByModel.get(request.model) ?? [];
+  if (workers.length === 0) return NO_SUCH_MODEL;
+  const names = new Set<string>();
+  const step = Math.ceil(workers.length / MAX_CANDIDATES);
+  for (let i = 0; i < workers.length; i += step) {
+    const filter = strategy.filters.find((each) => !each.passes(workers[i]!, request, view));
+    if (filter) names.add(filter.name);
+  }
+  return names;
+}
+
+const NO_SUCH_MODEL: ReadonlySet<string> = new Set([servesModel.name]);
 
 function rounded(score: number): number {
   return Math.round(score * 10_000) / 10_000;

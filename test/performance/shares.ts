@@ -12,6 +12,7 @@ import { BENCH_KEY } from "./bench-config.ts";
 import { benchQuestion, benchReport, benchSnapshot } from "./bench-fleet.ts";
 import { hash } from "node:crypto";
 import { cooldownsFor } from "../support/cooldown-builders.ts";
+import { metricsView } from "../support/metrics-view.ts";
 
 export interface Share {
   readonly part: string;
@@ -76,27 +77,16 @@ function requestParts(body: Buffer): Record<string, () => void> {
 
 function reportParts(): Record<string, () => void> {
   const snapshot = benchSnapshot(16);
-  const metrics = createMetrics({
-    nowMs: () => 0,
-    snapshot: () => snapshot,
-    ownLeases: () => 0,
-    isCooling: () => false,
-    runningJobs: () => 0,
-    queue: () => ({ sizeOfBand: () => 0, bytes: 0 }),
-    leaseSums: () => ({ open: 0, over_workers: 0, over_users: 0 }),
-    openReservations: () => 0,
-    retryBudgetTokens: () => 100,
-    lowestBand: () => 1,
-    logLinesDropped: () => 0,
-  });
+  const destination = "/dev/null";
+  const logger = createLogger({ clock: systemClock, level: "info", destination, ship: null });
+  const metrics = createMetrics(metricsView({ snapshot: () => snapshot }));
   const report = benchReport();
-  const { log } = createLogger({ clock: systemClock, level: "info", destination: "/dev/null" });
   return {
     "metrics (decision, request)": () => {
       metrics.decided("hybrid", true);
       metrics.requestEnded(report);
     },
-    "log line": () => log.info(report, "request"),
+    "log line": () => logger.log.info(report, "request"),
   };
 }
 

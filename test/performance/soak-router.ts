@@ -7,7 +7,8 @@ import { benchConfig } from "./bench-config.ts";
 /** The product as it is shipped, with few slots, so that most requests wait in its queue. */
 const env = { ...benchConfig(process.argv.slice(2), 8), ROUTER__QUEUE__USER_SHARE: "1" };
 const { config } = loadConfig({ env, cwd: "/nonexistent", names: KNOWN_NAMES });
-const { log } = createLogger({ clock: systemClock, level: "warn", destination: "/dev/null" });
+const destination = "/dev/null";
+const { log } = createLogger({ clock: systemClock, level: "warn", destination, ship: null });
 const app = await createApp({ config, clock: systemClock, log, version: "0", demoKey: null });
 const url = await app.listen();
 await app.start();

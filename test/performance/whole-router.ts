@@ -11,7 +11,8 @@ const { config } = loadConfig({
   cwd: "/nonexistent",
   names: KNOWN_NAMES,
 });
-const { log } = createLogger({ clock: systemClock, level: "info", destination: "/dev/null" });
+const destination = "/dev/null";
+const { log } = createLogger({ clock: systemClock, level: "info", destination, ship: null });
 const app = await createApp({ config, clock: systemClock, log, version: "0", demoKey: null });
 const url = await app.listen();
 await app.start();

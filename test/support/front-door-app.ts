@@ -59,6 +59,7 @@ export async function makeFrontDoorApp(
     publicPrefixes: ["/docs"],
     clock: new FakeClock(),
     log: captureLog([]),
+    onError: () => {},
     ...changes,
   };
   const logger = logStream ? { level: "trace", stream: logStream } : false;

@@ -23,6 +23,8 @@ export interface RouterProcessOptions {
   readonly openFiles?: number;
   /** JavaScript that runs in the process before the router does. */
   readonly preload?: string;
+  /** A command that runs it, as in "ip netns exec <name>". */
+  readonly within?: readonly string[];
   /** "npm start" runs the script of package.json as npm does; such a process needs a `config`. */
   readonly as?: "npm start";
 }
@@ -152,12 +154,13 @@ export class RouterProcess {
 }
 
 function spawnLimited(
-  { args = [], nodeArgs = [], openFiles, preload }: RouterProcessOptions,
+  { args = [], nodeArgs = [], openFiles, preload, within = [] }: RouterProcessOptions,
   where: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
 ) {
   const preloads = preload === undefined ? [] : [`--import=data:text/javascript,${preload}`];
   const all = [...nodeArgs, ...preloads, MAIN, ...args];
-  if (openFiles === undefined) return spawn(process.execPath, all, where);
+  const [command = "", ...rest] = [...within, process.execPath, ...all];
+  if (openFiles === undefined) return spawn(command, rest, where);
   const limit = `ulimit -n ${openFiles} && exec "$0" "$@"`;
   return spawn("sh", ["-c", limit, process.execPath, ...all], where);
 }

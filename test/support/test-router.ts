@@ -124,7 +124,7 @@ export async function assertQuiet(
   expectNothingUnhandled();
 }
 
-const ATTEMPTS = /^router_attempts_total\{.*class="(\w+)".*\} (\d+)$/gm;
+const ATTEMPTS = /^router_attempts_total\{.*class="(\w+)".*\} ([1-9]\d*)$/gm;
 
 /** For expect.poll: a generous cap on what takes milliseconds. */
 export const SOON = { timeout: 5_000, interval: 5 };

@@ -8,7 +8,7 @@ let router: RouterProcess;
 let address: string;
 
 beforeAll(async () => {
-  const env = { API_HOST: "127.0.0.1", LOGGING_URL: "http://127.0.0.1:9" };
+  const env = { API_HOST: "127.0.0.1" };
   router = new RouterProcess({ config, env });
   address = await router.address();
 });
@@ -43,11 +43,6 @@ test("the log names what is missing, each with its fix", async () => {
   const [monitor = ""] = told(/gpu source failing/);
   expect(monitor).toContain("http://gpu-monitoring-service:8080/gpus");
   expect(monitor).toContain("gpu_monitoring.url");
-});
-
-test("what is set and does nothing yet is named", async () => {
-  await router.printed(/no workers configured/);
-  expect(told(/not active yet/).map((line) => line.split(" ")[0])).toEqual(["LOGGING_URL"]);
 });
 
 test("/docs and /health answer, and /health says what is missing", async () => {

@@ -80,7 +80,6 @@ describe("--check-config", () => {
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout.split("\n")).toEqual([
       `${folder}/config.yaml`,
-      expect.stringMatching(/^LOGGING_URL is read but not active yet/),
       expect.stringMatching(/^network\.allowed_cidrs is empty/),
       "the config is valid",
       "",

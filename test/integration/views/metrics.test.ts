@@ -113,25 +113,13 @@ describe("GET /api/v1/metrics as Prometheus text", () => {
       after.get(`router_source_age_seconds{source="${new URL(monitor.url).host}"}`),
     ).toBeLessThan(60);
   });
-
-  test("gets no series from what clients send: 1,000 models, paths, users and request ids", async () => {
-    const send = async (tag: string): Promise<void> => {
-      const headers = { ...as(router.keys.service), "x-user-id": tag, "x-request-id": tag };
-      await router.post("/v1/chat/completions", { ...CHAT, model: tag }, headers);
-      await router.get(`/v1/${tag}`);
-    };
-    await send("first");
-    const before = [...(await series()).keys()];
-    for (let sent = 0; sent < 1000; sent += 50) {
-      const batch = Array.from({ length: 50 }, (_, index) => send(`unheard-of-${sent + index}`));
-      await Promise.all(batch);
-    }
-    expect([...(await series()).keys()]).toEqual(before);
-  });
 });
 
 describe("GET /api/v1/metrics as JSON", () => {
   test("has the totals and every user's row for operators", async () => {
+    const headers = { ...as(router.keys.service), "x-user-id": "first" };
+    await (await router.post("/v1/chat/completions", CHAT, headers)).text();
+    await router.requestLines(3);
     const body = await asJson(router.keys.operator);
     expect(body).toMatchObject({
       successful_requests: expect.any(Number) as number,
@@ -153,7 +141,7 @@ describe("GET /api/v1/metrics as JSON", () => {
     });
     const users = body.user_metrics.map(({ user_id }) => user_id);
     expect(users).toEqual(expect.arrayContaining(["user", "first"]));
-    expect(body.total_requests).toBeGreaterThan(1000);
+    expect(body.total_requests).toBe(3);
   });
 
   test("has the caller's own row alone for a user", async () => {

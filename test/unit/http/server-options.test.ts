@@ -35,7 +35,7 @@ test.each([
 ])("%s is answered with %s, and the connection closed", async (code, status, message) => {
   const socket = new RecordingSocket();
   Object.defineProperty(socket, "writable", { value: true });
-  answerMalformed(Object.assign(new Error("parse error"), { code }), socket);
+  answerMalformed(Object.assign(new Error("parse error"), { code }), socket, () => {});
   await once(socket, "close");
   const [head = "", body = ""] = socket.written.split("\r\n\r\n");
   expect(head).toContain(`HTTP/1.1 ${status}\r\n`);
@@ -46,7 +46,7 @@ test.each([
 test("a reset connection gets no answer", () => {
   const socket = new RecordingSocket();
   Object.defineProperty(socket, "writable", { value: true });
-  answerMalformed(Object.assign(new Error("reset"), { code: "ECONNRESET" }), socket);
+  answerMalformed(Object.assign(new Error("reset"), { code: "ECONNRESET" }), socket, () => {});
   expect(socket.written).toBe("");
   expect(socket.destroyed).toBe(true);
 });

@@ -19,7 +19,7 @@ afterEach(() => {
 /** What the file holds once the logger is closed. */
 async function linesOf(level: string, write: (logger: Logger) => void): Promise<unknown[]> {
   const destination = join(folder, "log");
-  const logger = createLogger({ clock: systemClock, level, destination });
+  const logger = createLogger({ clock: systemClock, level, destination, ship: null });
   write(logger);
   await logger.close();
   const lines = readFileSync(destination, "utf8").trimEnd().split("\n");

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { decide, type Question } from "../../../src/routing/decide.ts";
-import { explain, firstRejection } from "../../../src/routing/explain.ts";
+import { explain, firstRejection, rejectingFilters } from "../../../src/routing/explain.ts";
 import { Random } from "../../../src/routing/random.ts";
+import type { Filter } from "../../../src/routing/stages.ts";
 import { gpu } from "../../support/fleet-builders.ts";
 import { questionOf, serving, strategyNamed } from "../../support/routing-builders.ts";
 
@@ -83,3 +84,41 @@ function rejected(worker_id: string, filter: string, reason: string) {
   const rejected_by = { filter, reason, permanent: false };
   return { worker_id, gpu_ids: [], score: null, scores: null, rejected_by };
 }
+
+describe("the filters that turned workers away, where nobody was found", () => {
+  const names = (question: Question): readonly string[] => [...rejectingFilters(question)];
+
+  test("are told once each: of each worker of the model the first", () => {
+    const other = serving(3, { models: new Map(), state: "down" });
+    const full = { slots: 1 };
+    const workers = [serving(0, full), serving(1, full), serving(2, { state: "down" }), other];
+    const question = questionOf(workers, { own: { 0: 1, 1: 1 } });
+    expect(names(question)).toEqual(["free_slot", "worker_up"]);
+  });
+
+  test("are serves_model alone, where nobody has the model", () => {
+    expect(names(questionOf([]))).toEqual(["serves_model"]);
+    expect(names(questionOf([serving(0, { models: new Map() })]))).toEqual(["serves_model"]);
+  });
+
+  test("are those of 64 workers at most, evenly spread", () => {
+    let asked = 0;
+    const strategy = strategyNamed("hybrid");
+    const counting: Filter = {
+      name: "counting",
+      scope: "moment",
+      passes() {
+        asked += 1;
+        return false;
+      },
+      reject: () => ({ reason: "never", permanent: false }),
+    };
+    const workers = Array.from({ length: 1000 }, (_, index) => serving(index));
+    const last = serving(992, { state: "down" });
+    workers[992] = last;
+    const filters = [...strategy.filters, counting];
+    const question = questionOf(workers, {}, { strategy: { ...strategy, filters } });
+    expect(names(question)).toEqual(["counting", "worker_up"]);
+    expect(asked).toBe(62);
+  });
+});
