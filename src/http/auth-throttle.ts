@@ -1,6 +1,7 @@
-import { isIP, SocketAddress } from "node:net";
+import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { plainAddress } from "./plain-address.ts";
 
 export interface AuthThrottle {
   /**
@@ -56,11 +57,10 @@ function dropOldest(tallies: Map<string, Tally>): void {
 }
 
 /** IPv4 by address; IPv6 by its /64, because one host owns all of that. */
-function addressBlock(address: string): string {
+function addressBlock(text: string): string {
+  const address = plainAddress(text) ?? text;
   if (isIP(address) !== 6) return address;
-  const shortest = new SocketAddress({ address, family: "ipv6" }).address;
-  if (shortest.startsWith("::ffff:") && shortest.includes(".")) return shortest.slice(7);
-  return `${firstFourGroups(shortest).join(":")}::/64`;
+  return `${firstFourGroups(address).join(":")}::/64`;
 }
 
 function firstFourGroups(address: string): readonly string[] {

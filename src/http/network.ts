@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import type { onRequestHookHandler } from "fastify";
 import { RouterError } from "../errors.ts";
+import { plainAddress } from "./plain-address.ts";
 
 export interface NetworkGate {
   /** Everyone may pass. */
@@ -30,12 +31,18 @@ export function denyOutsiders(currentGate: () => NetworkGate): onRequestHookHand
     const gate = currentGate();
     // Looking for the address reads headers, which is not free.
     if (gate.isOpen || gate.allows(request.ip)) done();
-    else {
-      const message =
-        "this address may not use the router: an operator can add it to network.allowed_cidrs";
-      done(new RouterError("NETWORK_DENIED", message));
-    }
+    else done(networkDenied(request.ip));
   };
+}
+
+/** Names the address, because behind proxies and address translation nobody can guess it. */
+function networkDenied(ip: string | undefined): RouterError {
+  const address = plainAddress(ip);
+  const whose = address === null ? "a client without an IP address" : `the address ${address}`;
+  const message =
+    `${whose} may not use the router: an operator can add it to network.allowed_cidrs, ` +
+    "or to network.trusted_proxies if it is their reverse proxy";
+  return new RouterError("NETWORK_DENIED", message);
 }
 
 /** Whether a peer is a proxy of the operator's, whose X-Forwarded-For counts. */
@@ -55,11 +62,9 @@ function addressMatcher(setting: string, cidrs: readonly string[]): (address: st
   // Node names this class for its commonest use; here it lists those who match.
   const list = new BlockList();
   for (const cidr of cidrs) addCidr(list, setting, cidr);
-  return (address) => {
-    const version = isIP(address);
-    // BlockList itself compares IPv4-mapped IPv6 (::ffff:10.0.0.1) with the IPv4 entries, and leaves
-    // out the zone of link-local addresses (fe80::1%eth0).
-    return version !== 0 && list.check(address, version === 4 ? "ipv4" : "ipv6");
+  return (text) => {
+    const address = plainAddress(text);
+    return address !== null && list.check(address, isIP(address) === 4 ? "ipv4" : "ipv6");
   };
 }
 

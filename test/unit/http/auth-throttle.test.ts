@@ -43,6 +43,9 @@ test.each([
   ["fe80::1%eth0", "fe80::2%eth1"],
   ["::ffff:192.0.2.1", "192.0.2.1"],
   ["::ffff:c000:201", "192.0.2.1"],
+  // A proxy that forwards ports, which are others for each connection.
+  ["192.0.2.1:4711", "192.0.2.1:4712"],
+  ["[2001:db8::1]:4711", "2001:db8::1"],
 ])("%s and %s count together", (first, second) => {
   const { fail } = setUp();
   fail(first, 10);

@@ -1,5 +1,6 @@
+import type { FastifyRequest } from "fastify";
 import { describe, expect, test } from "vitest";
-import { createNetworkGate, createProxyMatcher } from "../../../src/http/network.ts";
+import { createNetworkGate, createProxyMatcher, denyOutsiders } from "../../../src/http/network.ts";
 import { makeFrontDoorApp, type DoorChanges } from "../../support/front-door-app.ts";
 
 describe("the network gate", () => {
@@ -16,16 +17,26 @@ describe("the network gate", () => {
     "127.8.9.1",
     "::1",
     "::ffff:127.0.0.1",
+    "10.0.0.1:80",
+    "[2001:db8::7]:4711",
+    "[2001:db8::7]",
   ])("allows %s", (address) => {
     expect(gate.allows(address)).toBe(true);
   });
 
-  test.each(["11.0.0.1", "192.0.2.8", "2001:db9::1", "::ffff:11.0.0.1", "", "x", "10.0.0.1:80"])(
-    "denies %o",
-    (address) => {
-      expect(gate.allows(address)).toBe(false);
-    },
-  );
+  test.each([
+    "11.0.0.1",
+    "192.0.2.8",
+    "2001:db9::1",
+    "::ffff:11.0.0.1",
+    "",
+    "x",
+    "11.0.0.1:80",
+    "10.0.0.1:x",
+    "[10.0.0.1",
+  ])("denies %o", (address) => {
+    expect(gate.allows(address)).toBe(false);
+  });
 
   test("denies a connection that has no address any more", () => {
     expect(gate.allows(undefined)).toBe(false);
@@ -108,6 +119,35 @@ describe("the client's address", () => {
     expect(inside.statusCode).toBe(200);
     const garbage = await ask(door, { from: "192.0.2.1", forwardedFor: "not an address" });
     expect(garbage.statusCode).toBe(403);
+  });
+
+  test.each([
+    ["203.0.113.9", "the address 203.0.113.9 may not"],
+    ["::ffff:203.0.113.9", "the address 203.0.113.9 may not"],
+    ["203.0.113.9:4711", "the address 203.0.113.9 may not"],
+    ["fe80::9%eth0", "the address fe80::9 may not"],
+    ["<b>", "a client without an IP address may not"],
+  ])("from %s, is named in the refusal as people write it", async (forwardedFor, says) => {
+    const door = { ...PROXIED, allowedCidrs: ["10.0.0.0/8"] };
+    const answer = await ask(door, { from: "192.0.2.1", forwardedFor });
+    const { error } = answer.json<{ error: { message: string } }>();
+    expect(error.message).toContain(says);
+    expect(error.message).toContain("network.allowed_cidrs, or to network.trusted_proxies if");
+  });
+
+  test("is not there where the connection has gone: refused, and nothing breaks", () => {
+    const refused: unknown[] = [];
+    const hook = denyOutsiders(() => createNetworkGate({ allowedCidrs: ["10.0.0.0/8"] }));
+    const gone = { ip: undefined } as unknown as FastifyRequest;
+    hook.call({} as never, gone, {} as never, (error) => refused.push(error));
+    expect(refused).toMatchObject([{ code: "NETWORK_DENIED" }]);
+  });
+
+  test("skips proxies that are named with their ports", async () => {
+    const forwardedFor = "203.0.113.9:4711, 192.0.2.2:5000";
+    expect((await ask(PROXIED, { from: "192.0.2.1", forwardedFor })).json()).toEqual({
+      ip: "203.0.113.9:4711",
+    });
   });
 
   test("outside the network hides whether a route, a key or the form was wrong", async () => {
