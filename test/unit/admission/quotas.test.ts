@@ -126,6 +126,13 @@ describe("a batch", () => {
   });
 });
 
+test("a batch that is as large as a limit passes, with or without tokens that are limited", () => {
+  reserveMany(setUp().quotas, "alice", [9, 9, 9, 9, 9]);
+  const limited = setUp({ defaults: { tokenLimit: 100 } }).quotas;
+  expect(reserveMany(limited, "alice", [60, 40])).toHaveLength(2);
+  expect(limited.usageOf("alice").tokensHeld).toBe(100);
+});
+
 describe("a user's tokens", () => {
   const limited = { defaults: { tokenLimit: 100, requestLimit: 1000 } };
 

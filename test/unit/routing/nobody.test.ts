@@ -38,6 +38,16 @@ describe("a model that nobody serves", () => {
     expect(errorOf([serving(0, { models })]).message).toMatch(/model-10, .*model-19 and 2 more$/);
   });
 
+  test.each([
+    [9, /model-18$/],
+    [10, /model-19$/],
+    [11, /model-19 and 1 more$/],
+  ])("names all of %i, or says how many are left out", (count, ends) => {
+    const names = Array.from({ length: count }, (_, at) => `model-${at + 10}`);
+    const models = modelsOf(...names.map((name) => servedModel(name)));
+    expect(errorOf([serving(0, { models })]).message).toMatch(ends);
+  });
+
   test("may still turn up on a worker that has not said what it serves", () => {
     const error = errorOf([serving(0, elsewhere), serving(1, unasked)]);
     expect(error.code).toBe("NO_GPU_AVAILABLE");
@@ -73,6 +83,17 @@ describe("full slots", () => {
     expect(error.message).toBe(
       "every slot for m is taken: worker-0: all slots are taken (1 of 1); worker-1: down: refused",
     );
+  });
+
+  test("count before what has become free in this moment: there was a queue, and it was fair", () => {
+    const workers = [serving(0), serving(1, full)];
+    expect(errorOf(workers, { own: { 1: 1 } }).code).toBe("QUEUE_FULL");
+  });
+
+  test("are told where the user's gpu_limit alone is in the way, since it ends as slots do", () => {
+    const error = errorOf([serving(0)], { held: [1, 2] }, { atGpuLimit: true });
+    expect(error).toMatchObject({ code: "QUEUE_FULL", retryAfterMs: 1000 });
+    expect(error.message).toContain("alice holds 2 of 2 (gpu_limit): ");
   });
 });
 
@@ -124,6 +145,11 @@ describe("nobody available now", () => {
     expect(message).toMatch(/\(gpu_monitoring\.max_temperature\); and 2 more workers$/);
   });
 
+  test("for heat alone says nothing of more where a hundred are all", () => {
+    const workers = Array.from({ length: 100 }, (_, index) => hotAt(index, 90));
+    expect(errorOf(workers).message).toMatch(/\(gpu_monitoring\.max_temperature\)$/);
+  });
+
   test("for broken GPUs alone names each GPU with its errors", () => {
     const health = { status: "critical", errors: ["XID 79"] } as const;
     const broken = [
@@ -160,6 +186,13 @@ describe("Retry-After", () => {
     const workers = [serving(0), serving(1, { state: "down" })];
     expect(waitOf({ 0: cooling(301_000) }, workers)).toBe(5000);
     expect(waitOf({ 0: cooling(3000) }, workers)).toBe(2000);
+  });
+
+  test("is 1 s where the cooldown has ended between the decision and the error", () => {
+    const question = questionOf([serving(0)], { nowMs: 9000, cooldowns: { 0: cooling(9001) } });
+    const { view } = question;
+    const ended = { ...view, cooldowns: { ...view.cooldowns, describe: () => null } };
+    expect(nobodyError({ ...question, view: ended }).retryAfterMs).toBe(1000);
   });
 
   test("is 1 s while a probe is under way", () => {
