@@ -50,7 +50,9 @@ test("the strategies that it names are those that there are", () => {
 });
 
 test("the environment variables that it names exist", () => {
-  const known = new Set(["CONFIG_PATH", ...[...settings.values()].map((row) => row.environment)]);
+  const ofClients = ["ROUTER_URL", "ROUTER_API_KEY"];
+  const ofSettings = [...settings.values()].map((row) => row.environment);
+  const known = new Set(["CONFIG_PATH", ...ofClients, ...ofSettings]);
   const named = readme.match(/\b(?:[A-Z]+_)+[A-Z_]+\b/g) ?? [];
   expect(named.length).toBeGreaterThan(5);
   const placeholder = "ROUTER__SECTION__KEY";
@@ -74,6 +76,8 @@ test.each([
   "docs/errors.md",
   "docs/routing.md",
   "docs/callbacks.md",
+  "docs/deployment.md",
+  "docs/deployment.tr.md",
 ])("in %s every link to a file, every path and every npm script leads somewhere", (page) => {
   const text = read(page);
   const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, to = ""]) => to);
@@ -81,7 +85,7 @@ test.each([
   const paths = text.match(/\b(?:src|test|docs)\/[\w./-]*\w/g) ?? [];
   expect(paths.filter((path) => !existsSync(ROOT + path))).toEqual([]);
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-  const run = [...text.matchAll(/(?:^|`|&& |\w=\S+ )npm (?:run )?(?!ci\b)([a-z:-]+)/gm)];
+  const run = [...text.matchAll(/(?:^|`|&& |\w=\S+ )npm (?:run (?:-s )?)?(?!ci\b)([a-z:-]+)/gm)];
   expect(run.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
 });
 
