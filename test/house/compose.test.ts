@@ -100,9 +100,10 @@ describe.each(["test", "prod"] as const)("docker-compose.%s.yml", (kind) => {
     }
   });
 
-  test("only the router is published, on 8000 and nothing else", () => {
+  test("only the router is published, on one port", () => {
     const published = each.flatMap(([name, { ports = [] }]) => ports.map((port) => [name, port]));
-    const port = kind === "prod" ? "8000:8000" : "127.0.0.1:8000:8000";
+    // On IPv4 alone, and both at once on one machine.
+    const port = kind === "prod" ? "0.0.0.0:8000:8000" : "127.0.0.1:8001:8000";
     expect(published).toEqual([["gpu-request-router", port]]);
   });
 
@@ -136,11 +137,6 @@ describe.each(["test", "prod"] as const)("docker-compose.%s.yml", (kind) => {
     expect(graceS).toBeGreaterThanOrEqual(api.drain_timeout + 18);
   });
 
-  test("who is in its network may call the router", () => {
-    const { network } = configOf(CONFIGS[kind]).config;
-    expect(network.allowed_cidrs).toContain(networks["alt_las"]?.ipam.config[0].subnet);
-  });
-
   test("its secrets are the operator's files", () => {
     for (const { file } of Object.values(secrets)) {
       expect(WRITTEN_BY_OPERATOR).toContain(file.replace(/^\.\//, ""));
@@ -172,6 +168,11 @@ test("production: the companion gets GPUs by a device reservation, and everythin
     expect(service, name).toHaveProperty("cpus");
     expect(service, name).toMatchObject({ restart: "unless-stopped", logging: expect.anything() });
   }
+});
+
+test("tests: who is in the network may call the router", () => {
+  const { network } = configOf(CONFIGS.test).config;
+  expect(network.allowed_cidrs).toContain(compose.test.networks["alt_las"]?.ipam.config[0].subnet);
 });
 
 test("production: nobody waits for a part that the router can do without", () => {

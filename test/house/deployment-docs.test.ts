@@ -11,8 +11,16 @@ const read = (path: string): string => readFileSync(`${ROOT}${path}`, "utf8");
 const settings = describeSettings();
 const code = [...readSources("src").values(), ...readSources("test/e2e").values()].join("\n");
 
+interface Service {
+  readonly image: string;
+  readonly networks: readonly string[] | Networks;
+  readonly volumes?: readonly ({ readonly target: string } | string)[];
+}
+
+type Networks = Readonly<Record<string, { readonly ipv4_address?: string }>>;
+
 interface Compose {
-  readonly services: Readonly<Record<string, { readonly image: string }>>;
+  readonly services: Readonly<Record<string, Service>>;
   readonly networks: Readonly<Record<string, { readonly ipam: { config: [{ subnet: string }] } }>>;
 }
 
@@ -96,8 +104,37 @@ describe.each(["docs/deployment.md", "docs/deployment.tr.md"])("%s", (path) => {
     for (const file of ["docker-compose.test.yml", "docker-compose.prod.yml"]) {
       expect(guide).toContain(readCompose(file).networks["alt_las"]?.ipam.config[0].subnet);
     }
-    const grafana = /ipv4_address: ([\d.]+)/.exec(read("docker-compose.prod.yml"))?.[1];
+    const { networks } = prod.services["grafana"]!;
+    const grafana = (networks as Networks)["alt_las"]?.ipv4_address;
     expect(commands).toContain(`ssh -L 3000:${grafana}:3000 router-host`);
+  });
+
+  test("publishes on no IPv6 address, which neither firewall nor router would tell from this machine", () => {
+    const ports = commands.flatMap((line) => /^docker run .* -p (\S+)/.exec(line)?.[1] ?? []);
+    expect(ports.length).toBeGreaterThan(0);
+    expect(ports.filter((port) => !/^[\d.]+:\d+:\d+$/.test(port))).toEqual([]);
+  });
+
+  test("gives nftables files that replace their table, however often they are loaded", () => {
+    const tables = codeBlocks(guide).filter(({ text }) => /^table inet /m.test(text));
+    expect(tables).toHaveLength(2);
+    for (const { text } of tables) {
+      const [, name] = /^table inet (\w+)/.exec(text) ?? [];
+      const start = `table inet ${name} {}\ndelete table inet ${name}\ntable inet ${name} {\n`;
+      expect(text.slice(0, start.length)).toBe(start);
+    }
+  });
+
+  test("leaves out of the backup of Grafana's volume what else is mounted in it", () => {
+    const targets = prod.services["grafana"]?.volumes?.flatMap((mount) => {
+      return typeof mount === "string" ? [] : [mount.target];
+    });
+    const inside = targets?.filter((target) => target.startsWith("/var/lib/grafana/")) ?? [];
+    expect(inside.length).toBeGreaterThan(0);
+    const backup = guide.split("\n").find((line) => line.includes("-czf /backup/pages.tar.gz"));
+    for (const target of inside) {
+      expect(backup).toContain(`--exclude=.${target.slice("/var/lib/grafana".length)} `);
+    }
   });
 
   test("leaves no cell of its tables empty", () => {

@@ -38,13 +38,16 @@ async function main([seconds, connections]: readonly string[]): Promise<void> {
     const rows = [await measureJson(run), await measureFirstBytes(run)];
     printTable(rows);
     for (const [reason, times] of run.refusals) print(`${times} x ${reason}`);
-    if (rows.some(({ errors, answers }) => errors > 0 || answers === 0)) process.exitCode = 1;
+    for (const { what, answers, errors } of rows) {
+      if (answers + errors === 0) print(`${what}: none came in ${run.seconds} s, give it more`);
+    }
+    if (rows.some(({ errors }) => errors > 0)) process.exitCode = 1;
   } finally {
     await close();
   }
 }
 
-/** Whole JSON answers, one after the other on each connection. */
+/** Whole JSON answers, one after the other on each connection; what the end cuts off counts as nothing. */
 async function measureJson({ deployment, refusals, ...size }: Run): Promise<Row> {
   const { url, key, model } = deployment;
   const result = await autocannon({
@@ -62,13 +65,15 @@ async function measureJson({ deployment, refusals, ...size }: Run): Promise<Row>
     if (status !== "200") count(refusals, `JSON: status ${status}`, times);
   }
   if (errors > 0) count(refusals, "JSON: connection broken, or no answer", errors);
+  // It says 0 where it has measured none.
+  const measured = (ms: number): number => (requests.total === 0 ? NaN : ms);
   return {
     what: "JSON, whole answer",
     perSecond: requests.average,
-    p50Ms: latency.p50,
-    p90Ms: latency.p90,
-    p99Ms: latency.p99,
-    slowestMs: latency.max,
+    p50Ms: measured(latency.p50),
+    p90Ms: measured(latency.p90),
+    p99Ms: measured(latency.p99),
+    slowestMs: measured(latency.max),
     answers: requests.total - non2xx,
     errors: non2xx + errors,
   };

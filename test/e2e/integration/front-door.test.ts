@@ -33,7 +33,8 @@ test("mistakes are told with the code that says which", async () => {
   await expectRefusal(await get("/api/v1/requests/no-such-job"), 404, "REQUEST_NOT_FOUND");
   await expectRefusal(await post("/api/v1/route", { payload: {} }), 400, "INVALID_REQUEST");
   const nobodys = { ...hello, model: "no-such-model-anywhere" };
-  const answer = await post("/v1/chat/completions", nobodys);
+  // While a worker starts, which may yet bring it, the router waits.
+  const answer = await post("/v1/chat/completions", nobodys, { "x-timeout-ms": "2000" });
   expect([404, 503]).toContain(answer.status);
 });
 
