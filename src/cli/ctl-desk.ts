@@ -46,7 +46,7 @@ export const INTERRUPTED = 130;
 /** The command line cannot be understood; the message says what is missing. */
 export class Misuse extends Error {}
 
-export function printLines(desk: Surroundings, lines: readonly string[]): void {
+function printLines(desk: Surroundings, lines: readonly string[]): void {
   desk.out(`${lines.join("\n")}\n`);
 }
 

@@ -1,4 +1,5 @@
 import type { viewGpu, viewWorker } from "../http/gpu-view.ts";
+import type { viewCordons } from "../http/maintenance-view.ts";
 import { duration, memory, percent, power, temperature } from "./quantities.ts";
 import { shortIds } from "./short-ids.ts";
 import { layoutTable, painted, type Cell, type Column, type Page } from "./table.ts";
@@ -10,10 +11,14 @@ type WorkerRow = ReturnType<typeof viewWorker>;
 export interface FleetBody {
   readonly gpus: readonly GpuRow[];
   readonly workers: readonly WorkerRow[];
+  /** null = for operators. */
+  readonly cordons: ReturnType<typeof viewCordons>;
 }
 
+type Listed = Pick<FleetBody, "gpus" | "workers">;
+
 /** Those that workers are configured with may be known to no monitor. */
-export function gpuIdsOf({ gpus, workers }: FleetBody): string[] {
+export function gpuIdsOf({ gpus, workers }: Listed): string[] {
   const ids = [...gpus.map((gpu) => gpu.gpu_id), ...workers.flatMap((worker) => worker.gpu_ids)];
   return [...new Set(ids)];
 }
@@ -33,9 +38,13 @@ const GPU_COLUMNS: readonly Column[] = [
 ];
 
 /** `atWallMs`: when the router said so. */
-export function gpusTable({ gpus, workers }: FleetBody, atWallMs: number, page: Page): string[] {
-  if (gpus.length === 0)
-    return ["no monitor reports a GPU; npm run ctl -- workers lists the workers"];
+export function gpusTable(fleet: FleetBody, atWallMs: number, page: Page): string[] {
+  const { gpus, workers } = fleet;
+  const unlisted = unlistedCordons(fleet, atWallMs);
+  if (gpus.length === 0) {
+    const none = "no monitor reports a GPU; npm run ctl -- workers lists the workers";
+    return withNotes([none], unlisted, page);
+  }
   const short = shortIds(gpuIdsOf({ gpus, workers }));
   const out = new Set(workers.filter((w) => w.maintenance !== null).map((w) => w.worker_id));
   const rows = gpus.map((gpu): Cell[] => [
@@ -62,7 +71,14 @@ export function gpusTable({ gpus, workers }: FleetBody, atWallMs: number, page: 
     const said = errors.length === 0 ? [] : [`${id}: ${errors.join("; ")}`];
     return [...notesOf(id, gpu, atWallMs), ...said];
   });
-  return withNotes(layoutTable(GPU_COLUMNS, rows, page), notes, page);
+  return withNotes(layoutTable(GPU_COLUMNS, rows, page), [...notes, ...unlisted], page);
+}
+
+/** Of ids that neither a GPU nor a worker has now. */
+function unlistedCordons({ gpus, workers, cordons }: FleetBody, atWallMs: number): string[] {
+  const shown = new Set([...gpus.map((g) => g.gpu_id), ...workers.map((w) => w.worker_id)]);
+  const unlisted = (cordons ?? []).filter(({ gpu_id: id }) => !shown.has(id));
+  return unlisted.map((cordon) => `${cordonNote(cordon.gpu_id, cordon, atWallMs)} (not listed)`);
 }
 
 /** The first thing that keeps requests from it, or what its monitor says. */
@@ -131,18 +147,23 @@ function notesOf(
   atWallMs: number,
 ): string[] {
   const notes: string[] = [];
-  if (maintenance !== null) {
-    const { reason, since, by } = maintenance;
-    const who = by === null ? "" : ` by ${by}`;
-    const ago = duration(atWallMs - Date.parse(since));
-    notes.push(`${id}: cordoned${who} ${ago} ago${reason === null ? "" : `: ${reason}`}`);
-  }
+  if (maintenance !== null) notes.push(cordonNote(id, maintenance, atWallMs));
   if (cooldown !== null) {
     const { state, reason, until } = cooldown;
     const left = state === "probing" ? "" : ` for ${duration(Date.parse(until) - atWallMs)} more`;
     notes.push(`${id}: ${state.replace("_", " ")}${left}: ${reason}`);
   }
   return notes;
+}
+
+function cordonNote(
+  id: string,
+  { reason, since, by }: NonNullable<WorkerRow["maintenance"]>,
+  atWallMs: number,
+): string {
+  const who = by === null ? "" : ` by ${by}`;
+  const ago = duration(atWallMs - Date.parse(since));
+  return `${id}: cordoned${who} ${ago} ago${reason === null ? "" : `: ${reason}`}`;
 }
 
 function withNotes(lines: readonly string[], notes: readonly string[], page: Page): string[] {

@@ -17,7 +17,7 @@ export function healthLines(health: HealthBody, page: Page): string[] {
     painted({ text: status, colour: COLOURS[status] ?? "red" }, page),
     ...reasons.map((reason) => painted(`  ${reason}`, page)),
     painted(`workers   ${counts.map(([name, count]) => `${count} ${name}`).join(", ")}`, page),
-    `GPUs      ${gpus}`,
+    painted(`GPUs      ${gpus}`, page),
     ...monitors.map(({ name, status: state, age_ms: ageMs }) => {
       const heard = ageMs === null ? "not heard yet" : `last heard ${duration(ageMs)} ago`;
       return painted(`${name} ${state}, ${heard}`, page);

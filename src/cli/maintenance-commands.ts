@@ -1,6 +1,6 @@
 import { sleep } from "../clock.ts";
 import { gpuIdsOf, type FleetBody } from "./fleet-tables.ts";
-import { INTERRUPTED, OK, printAnswer, printLines, type Desk } from "./ctl-desk.ts";
+import { INTERRUPTED, OK, printAnswer, type Desk } from "./ctl-desk.ts";
 import { printable, shortened } from "./printable.ts";
 import { counted } from "./quantities.ts";
 import { Refusal } from "./router-client.ts";
@@ -22,6 +22,8 @@ interface WorkerLoad {
 }
 
 const LOOK_EVERY_MS = 1000;
+/** As long as a router, or the proxy before it, may take to come back. */
+const PATIENCE_MS = 60_000;
 
 export async function cordon([typed = "", ...words]: readonly string[], desk: Desk) {
   const id = await idOf(typed, desk);
@@ -41,7 +43,7 @@ export async function uncordon([typed = "", ...words]: readonly string[], desk: 
     return [
       `${id} is not cordoned.`,
       ...still.map(
-        (worker) => `${worker.worker_id} stays cordoned, by its own id or by another of its GPUs.`,
+        (worker) => `${worker.worker_id} stays cordoned, by its own id or by another GPU.`,
       ),
     ].map(printable);
   });
@@ -51,36 +53,57 @@ export async function uncordon([typed = "", ...words]: readonly string[], desk: 
 /** Cordons it, and returns when none of the router's requests runs there any more. */
 export async function drain([typed = "", ...words]: readonly string[], desk: Desk) {
   const id = await idOf(typed, desk);
-  const cordonIt = (): Promise<MaintenanceBody> =>
-    setMaintenance(id, { enabled: true, ...reasonOf(words) }, desk);
-  const { workers } = await cordonIt();
-  if (workers.some(isBusy)) tell(`${id} is cordoned: new requests go elsewhere.`, desk);
-  const left = await untilIdle(id, workers, desk);
-  if (left.some(isBusy)) {
-    tell(`${id} stays cordoned: ${running(left)}. ${ending(id)}`, desk);
+  const first = await setMaintenance(id, { enabled: true, ...reasonOf(words) }, desk);
+  if (first.workers.some(isBusy)) tell(`${id} is cordoned: new requests go elsewhere.`, desk);
+  const last = await untilIdle(id, first, desk);
+  if (last.workers.some(isBusy)) {
+    tell(`${id} stays cordoned: ${running(last.workers)}. ${ending(id)}`, desk);
     return INTERRUPTED;
   }
-  if (desk.json) printAnswer(desk, await cordonIt(), () => []);
-  else printLines(desk, [printable(`${id} is drained: nothing runs there. ${ending(id)}`)]);
+  printAnswer(desk, last, () => [printable(`${id} is drained: nothing runs there. ${ending(id)}`)]);
   return OK;
 }
 
-/** What runs there at the end: nothing, or what was left at Ctrl-C. */
-async function untilIdle(id: string, first: readonly WorkerLoad[], desk: Desk) {
-  const interrupted = new Promise<null>((resolve) => desk.onInterrupt(() => resolve(null)));
+/** What is true at the end: nothing runs there, or what was left at Ctrl-C. */
+async function untilIdle(id: string, first: MaintenanceBody, desk: Desk) {
+  const interrupted = new Promise<"stop">((resolve) => desk.onInterrupt(() => resolve("stop")));
+  const look = patiently(id, desk);
   const progress = new Progress(desk);
-  let workers = first;
+  let last: Pick<MaintenanceBody, "workers"> = first;
+  let text = running(first.workers);
   try {
-    while (workers.some(isBusy)) {
-      progress.show(running(workers));
-      const seen = await Promise.race([interrupted, lookAgain(id, desk)]);
-      if (seen === null) break;
-      workers = seen;
+    while (last.workers.some(isBusy)) {
+      progress.show(text);
+      const seen = await Promise.race([interrupted, look()]);
+      if (seen === "stop") break;
+      if (seen !== null) last = seen;
+      text = seen === null ? "no answer, asking again" : running(seen.workers);
     }
   } finally {
     progress.end();
   }
-  return workers;
+  return { ...first, ...last };
+}
+
+/**
+ * Looks again; null = there was no answer this time. Throws Refusal where there will be none, or where
+ * it is not cordoned any more: then new requests may go there.
+ */
+function patiently(id: string, desk: Desk) {
+  let heardAtMs = desk.clock.now();
+  return async () => {
+    await sleep(desk.clock, LOOK_EVERY_MS);
+    const fleet = await fleetOf(desk).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) throw error;
+      if (error.isPassing && desk.clock.now() - heardAtMs < PATIENCE_MS) return null;
+      throw new Refusal(`${error.message}. ${id} was cordoned and not drained yet.`);
+    });
+    if (fleet === null) return null;
+    heardAtMs = desk.clock.now();
+    const found = fleet.cordons!.find(({ gpu_id }) => gpu_id === id);
+    if (found) return found;
+    throw new Refusal(`${id} is not cordoned any more: somebody ended it, or the router restarted`);
+  };
 }
 
 export async function clear([typed = ""]: readonly string[], desk: Desk) {
@@ -101,7 +124,9 @@ export async function clear([typed = ""]: readonly string[], desk: Desk) {
 async function idOf(typed: string, desk: Desk): Promise<string> {
   const fleet = await fleetOf(desk);
   const workerIds = fleet.workers.map((worker) => worker.worker_id);
-  return meantId(typed, [...new Set([...gpuIdsOf(fleet), ...workerIds])]);
+  // What is cordoned may have left the fleet.
+  const cordoned = (fleet.cordons ?? []).map(({ gpu_id }) => gpu_id);
+  return meantId(typed, [...new Set([...gpuIdsOf(fleet), ...workerIds, ...cordoned])]);
 }
 
 async function fleetOf({ call }: Desk): Promise<FleetBody> {
@@ -115,25 +140,6 @@ async function setMaintenance(
 ): Promise<MaintenanceBody> {
   const path = `/api/v1/gpus/${encodeURIComponent(id)}/maintenance`;
   return (await call<MaintenanceBody>({ method: "POST", path, body: JSON.stringify(wish) })).body;
-}
-
-/** Throws Refusal where it is gone meanwhile, or its cordon is: then new requests may go there. */
-async function lookAgain(id: string, desk: Desk): Promise<readonly WorkerLoad[]> {
-  await sleep(desk.clock, LOOK_EVERY_MS);
-  const { workers } = await fleetOf(desk).catch((error: unknown) => {
-    if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(`${error.message}. ${id} was cordoned and not drained yet.`);
-  });
-  const meant = workers.filter(
-    ({ worker_id, gpu_ids }) => worker_id === id || gpu_ids.includes(id),
-  );
-  if (meant.length === 0) {
-    throw new Refusal(`${id} has left the fleet: what may still run there is not told any more`);
-  }
-  if (meant.some(({ maintenance }) => maintenance === null)) {
-    throw new Refusal(`${id} is not cordoned any more: somebody ended it, or the router restarted`);
-  }
-  return meant.map((worker) => ({ ...worker, cordoned: true }));
 }
 
 /** One line that is written over on a terminal; elsewhere a line for each change. */

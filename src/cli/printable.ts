@@ -3,9 +3,12 @@
  * characters could move the cursor, change its colours or hide what stands beside them.
  */
 
-/** The text with each control, formatting or lone surrogate character as `\u001b` is written. */
+/**
+ * The text with each control, formatting or lone surrogate character as `\u001b` is written. The two
+ * joiners stay: Persian and Hindi need them, and they move nothing.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped);
+  return text.replaceAll(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
 /** What JSON.stringify prints, which escapes too few of them; still JSON, of the same meaning. */
@@ -17,7 +20,7 @@ export function printableJson(value: unknown): string {
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) {
-    if (!/\p{M}/u.test(character)) width += WIDE.test(character) ? 2 : 1;
+    if (!/[\p{M}\u200c\u200d]/u.test(character)) width += WIDE.test(character) ? 2 : 1;
   }
   return width;
 }

@@ -1,11 +1,19 @@
 import type { Clock } from "../clock.ts";
-import { networkFailure } from "../fleet/network-failure.ts";
+import { networkFailure } from "../network-failure.ts";
 
 /** Reads are answered in milliseconds: after so long nobody will answer any more. */
 const TIMEOUT_MS = 30_000;
 
 /** The router refused, or none answers. The message is one sentence for the operator. */
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  /** Asked again, it may well be answered. */
+  readonly isPassing: boolean;
+
+  constructor(message: string, { isPassing = false } = {}) {
+    super(message);
+    this.isPassing = isPassing;
+  }
+}
 
 export interface RouterClientOptions {
   /** Base URL without a trailing slash. */
@@ -40,12 +48,14 @@ export function createRouterClient(options: RouterClientOptions): RouterClient {
     const { response, text } = await exchange(call, options);
     const body = parsed(text);
     const error = errorIn(body);
-    if (error !== null) throw new Refusal(`${error} (HTTP ${response.status})`);
+    const isPassing = response.status >= 500;
+    if (error !== null) throw new Refusal(`${error} (HTTP ${response.status})`, { isPassing });
     // Only /health answers 503 without an error: a router that can serve nobody.
     if (body === null || (!response.ok && response.status !== 503)) {
       throw new Refusal(
         `${options.url} answered ${call.path} with HTTP ${response.status}, and not as a ` +
           "gpu-request-router does: set ROUTER_URL to the router's address",
+        { isPassing },
       );
     }
     const atWallMs = Date.parse(response.headers.get("date") ?? "");
@@ -73,7 +83,8 @@ async function exchange(call: Call, { url, key, clock, fetch }: RouterClientOpti
     return { response, text: await response.text() };
   } catch (error) {
     const why = timeout.signal.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : cause(error);
-    throw new Refusal(`no router answers at ${url}: ${why}; start it, or set ROUTER_URL`);
+    const message = `no router answers at ${url}: ${why}; start it, or set ROUTER_URL`;
+    throw new Refusal(message, { isPassing: true });
   } finally {
     timer.cancel();
   }

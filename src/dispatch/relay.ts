@@ -3,10 +3,10 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import { RouterError } from "../errors.ts";
 import type { AttemptOutcome } from "../failures/classify.ts";
-import { networkFailure } from "../fleet/network-failure.ts";
+import { networkFailure } from "../network-failure.ts";
 import type { Answer, AnswerSink, RouteTags } from "./answer.ts";
 import { faultOfHead, looksWhole } from "./answer-check.ts";
-import { parseRetryAfterMs } from "./retry-after.ts";
+import { parseRetryAfterMs } from "../retry-after.ts";
 import { countEvents, readUsage, type TokenUsage } from "./usage.ts";
 
 /** How one try ended, with what it brought. */

@@ -1,12 +1,17 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { withCordon, withoutCordon, type Cordons } from "./cordons.ts";
+import { isMeantBy, withCordon, withoutCordon, type Cordons } from "./cordons.ts";
 import type { Engine } from "./engines/engine.ts";
 import type { GpuHealth, GpuReading } from "./gpu.ts";
 import { namedGpus, type NamedGpus } from "./missing-gpus.ts";
 import { createProblemLog, type ProblemLog } from "./problem-log.ts";
 import { workersFromEndpoints } from "./reported-endpoints.ts";
-import { buildSnapshot, type FleetSnapshot, type WorkerEntry } from "./snapshot.ts";
+import {
+  buildSnapshot,
+  type FleetSnapshot,
+  type RetiredWorker,
+  type WorkerEntry,
+} from "./snapshot.ts";
 import type { SpeedBook } from "./speed.ts";
 import { Telemetry } from "./telemetry.ts";
 import { hostOf } from "./this-machine.ts";
@@ -139,15 +144,17 @@ export class Fleet {
   }
 
   /**
-   * Keeps new requests from the GPU or worker of this id, also where it goes and comes back. Again:
-   * only the reason changes, if one is given.
+   * Keeps new requests from the GPU or worker of this id, also where it goes and comes back, and from
+   * the workers that are on the GPU now, wherever they go. Again: only the reason changes, if one is given.
    */
   cordon(
     id: string,
     { by, reason }: { readonly by: string; readonly reason: string | null },
   ): void {
     const sinceWallMs = this.#options.clock.wallMs();
-    this.#cordons = withCordon(this.#cordons, { id, by, reason, sinceWallMs });
+    const on = this.snapshot().workers.filter((worker) => isMeantBy(id, worker, this.#cordons));
+    const workerIds = on.map((worker) => worker.id);
+    this.#cordons = withCordon(this.#cordons, { id, by, reason, sinceWallMs, workerIds });
     this.#snapshot = null;
   }
 
@@ -155,6 +162,13 @@ export class Fleet {
   uncordon(id: string): void {
     this.#cordons = withoutCordon(this.#cordons, id);
     this.#snapshot = null;
+  }
+
+  /** All since the start; the last requests of some may still run. */
+  retired(): readonly RetiredWorker[] {
+    const active = new Set(this.#active);
+    const gone = [...this.#entries.values()].filter((entry) => !active.has(entry));
+    return gone.map(({ index, spec, gpuIds }) => ({ index, id: spec.id, gpuIds }));
   }
 
   /** Speeds are relative to the fleet, so they are settled once per poll, not once per request. */
@@ -179,7 +193,7 @@ export class Fleet {
 
   #build(): FleetSnapshot {
     this.#version += 1;
-    return buildSnapshot({
+    const snapshot = buildSnapshot({
       version: this.#version,
       gpus: this.#telemetry.gpus(this.#named),
       entries: this.#active,
@@ -189,6 +203,8 @@ export class Fleet {
       speeds: this.#options.speeds,
       placementOf: (key) => indexFor(this.#placements, key),
     });
+    for (const [at, entry] of this.#active.entries()) entry.gpuIds = snapshot.workers[at]!.gpuIds;
+    return snapshot;
   }
 
   #refreshWorkers(): void {
@@ -216,7 +232,7 @@ export class Fleet {
     const known = this.#entries.get(key);
     const entry = known
       ? { ...known, spec }
-      : { index: this.#entries.size, spec, facts: {}, dropped: new Set<string>() };
+      : { index: this.#entries.size, spec, gpuIds: [], facts: {}, dropped: new Set<string>() };
     this.#entries.set(key, entry);
     return entry;
   }

@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { Gpu } from "./gpu.ts";
+import type { Gpu, GpuHealth } from "./gpu.ts";
 
 type Gpus = ReadonlyMap<string, Gpu>;
 
@@ -26,6 +26,19 @@ function logChange(log: Log, known: Gpu, gpu: Gpu): void {
     const fields = { gpuId, temperatureC: gpu.temperatureC };
     log.warn(fields, gpu.tooHot ? "gpu too hot, not used" : "gpu cool again, used");
   }
+}
+
+const UNKNOWN = { status: "unknown", errors: [] } as const;
+
+/** `gpu` as it was before; true where the verdict is another one now. None counts as healthy. */
+export function logHealthChange(log: Log, gpu: Gpu, health: GpuHealth | null): boolean {
+  const statuses = [gpu.health, health].map((verdict) => verdict?.status ?? "healthy");
+  if (statuses[0] === statuses[1]) return false;
+  const fields = { gpuId: gpu.id, ...(health ?? UNKNOWN) };
+  // Only these are news: a card that slows down for moments may change with each poll.
+  const level = statuses.includes("critical") ? "warn" : "debug";
+  log[level](fields, "gpu health changed");
+  return true;
 }
 
 /** available <-> busy is the daily round; anything else is news. */

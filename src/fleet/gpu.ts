@@ -35,7 +35,8 @@ export interface Gpu {
   /** 0..1, as the source counts it. */
   readonly errorRate: number | null;
   readonly uptimeS: number | null;
-  readonly processes: readonly GpuProcess[];
+  /** null = the source could not list them. */
+  readonly processes: readonly GpuProcess[] | null;
   /** URL of the inference server on this GPU, where the source reports one. */
   readonly endpoint: string | null;
   /** Name of the source that reported it. */

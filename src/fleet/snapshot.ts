@@ -32,9 +32,19 @@ export interface FleetSnapshot {
 export interface WorkerEntry {
   readonly index: number;
   readonly spec: WorkerSpec;
+  /** Of the latest snapshot that it was in. */
+  gpuIds: readonly string[];
   facts: WorkerFacts;
   /** Served names that answered 404 since the worker was last asked for its models. */
   readonly dropped: Set<string>;
+}
+
+/** A worker that the fleet no longer has: gone, or another one of its id took its place. */
+export interface RetiredWorker {
+  readonly index: number;
+  readonly id: string;
+  /** When it was known last. */
+  readonly gpuIds: readonly string[];
 }
 
 export interface SnapshotParts {

@@ -23,7 +23,7 @@ const NO_GPUS =
 
 /** Health questions to one source at a time. */
 const HEALTH_LANES = 8;
-/** After as many failures in one round, the rest of the GPUs is asked in the next. */
+/** After as many failures in one round, the next one goes on with the rest of the GPUs. */
 const HEALTH_FAILURES = 16;
 
 /** The polls of one source: never two at once, repeated within the interval when one fails. */
@@ -35,6 +35,7 @@ export class SourcePolls {
   #gpuIds: ReadonlySet<string> = new Set();
   #polling = false;
   #checkingHealth = false;
+  #lastAsked = "";
   #retry: Timer | null = null;
   /** The latest poll lost most GPUs; only a second one is believed. */
   #doubted = false;
@@ -59,9 +60,12 @@ export class SourcePolls {
     let failures = 0;
     const askOne = async (gpuId: string) => {
       if (this.#closed || failures >= HEALTH_FAILURES) return;
+      this.#lastAsked = gpuId;
       if (!(await this.#askHealth(gpuId))) failures += 1;
     };
-    await Promise.all([...this.#gpuIds].map((gpuId) => this.#lanes(() => askOne(gpuId))));
+    const ids = [...this.#gpuIds];
+    const rest = ids.splice(ids.indexOf(this.#lastAsked) + 1);
+    await Promise.all([...rest, ...ids].map((gpuId) => this.#lanes(() => askOne(gpuId))));
     this.#checkingHealth = false;
   }
 

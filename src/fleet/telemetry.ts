@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { isTooHot, type Gpu, type GpuHealth, type GpuReading } from "./gpu.ts";
-import { logGpuChanges } from "./gpu-changes.ts";
+import { logGpuChanges, logHealthChange } from "./gpu-changes.ts";
 import { missingAfter, type NamedGpus } from "./missing-gpus.ts";
 import { isOutdated, withoutMoment } from "./outdated.ts";
 import type { SourceState } from "./snapshot.ts";
@@ -105,10 +105,7 @@ export class Telemetry {
     const gpu = gpus?.get(gpuId);
     if (!gpus || !gpu) return false;
     gpus.set(gpuId, { ...gpu, health });
-    if (health === null || health.status === (gpu.health?.status ?? "healthy")) return false;
-    const fields = { gpuId, status: health.status, errors: health.errors };
-    this.#options.log.warn(fields, "gpu health changed");
-    return true;
+    return logHealthChange(this.#options.log, gpu, health);
   }
 
   /** As the sources report them now, or did when they last answered. */

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 
 /** What a source on this machine has as its host. */
@@ -17,10 +16,11 @@ export function oneSpelling(host: string): string {
   return isThisMachine(host) ? THIS_MACHINE : host;
 }
 
-/** `host` as `URL.hostname` spells it: lower case, IPv6 in brackets. */
+/**
+ * `host` as `URL.hostname` spells it: lower case, IPv6 in brackets. The rest of 127.0.0.0/8 is not meant:
+ * tunnels to other machines end there.
+ */
 function isThisMachine(host: string): boolean {
-  if (host === THIS_MACHINE || host.endsWith(".localhost")) return true;
-  if (isIP(host) === 4 && host.startsWith("127.")) return true;
   ownHosts ??= readOwnHosts();
   return ownHosts.has(host);
 }
@@ -33,5 +33,5 @@ function readOwnHosts(): ReadonlySet<string> {
   const hosts = addresses.map(({ address, family }) =>
     family === "IPv6" ? `[${address.replace(/%.*$/, "")}]` : address,
   );
-  return new Set(["[::1]", hostname().toLowerCase(), ...hosts]);
+  return new Set([THIS_MACHINE, "127.0.0.1", "[::1]", hostname().toLowerCase(), ...hosts]);
 }

@@ -1,10 +1,11 @@
 import { RouterError } from "../errors.ts";
+import { isMeantBy } from "../fleet/cordons.ts";
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 
 /** What an operator means by an id: all workers on the GPU, or the worker of that id. */
-export function workersMeantBy(id: string, { workers }: FleetSnapshot): readonly Worker[] {
-  return workers.filter((worker) => worker.id === id || worker.gpuIds.includes(id));
+export function workersMeantBy(id: string, { workers, cordons }: FleetSnapshot): readonly Worker[] {
+  return workers.filter((worker) => isMeantBy(id, worker, cordons));
 }
 
 /** Throws GPU_NOT_FOUND for an id that nothing has, and nothing had when it was cordoned. */

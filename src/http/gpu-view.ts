@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Lease } from "../admission/leases.ts";
 import type { Cooldown } from "../failures/cooldown-view.ts";
 import type { Gpu, GpuProcess } from "../fleet/gpu.ts";
-import type { FleetSnapshot } from "../fleet/snapshot.ts";
+import type { FleetSnapshot, RetiredWorker } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { seesEverything } from "./caller.ts";
 import type { Identity } from "./keys.ts";
@@ -99,6 +99,7 @@ export interface FleetView {
   readonly nowMs: number;
   readonly wallMs: number;
   readonly snapshot: FleetSnapshot;
+  readonly retired: () => readonly RetiredWorker[];
   readonly ownLeases: (workerIndex: number) => number;
   /** Requests that wait for a slot and want one of these models. */
   readonly queuedFor: (models: { has(model: string): boolean }) => number;
@@ -145,7 +146,7 @@ export function viewGpuDetail(gpu: Gpu, view: FleetView) {
   return {
     ...viewGpu(gpu, view),
     active_requests: leases,
-    processes: seesEverything(view.identity) ? gpu.processes.map(viewProcess) : null,
+    processes: seesEverything(view.identity) ? (gpu.processes?.map(viewProcess) ?? null) : null,
   };
 }
 

@@ -55,7 +55,7 @@ export interface ServerDeps {
   readonly newWork: NewWork;
   readonly timeouts: JobTimeouts;
   readonly snapshot: () => FleetSnapshot;
-  readonly fleet: Pick<Fleet, "snapshot" | "cordon" | "uncordon">;
+  readonly fleet: Pick<Fleet, "snapshot" | "cordon" | "uncordon" | "retired">;
   readonly leases: Leases;
   readonly quotas: Quotas;
   readonly cooldowns: Cooldowns;
@@ -151,7 +151,7 @@ function registerJobRoutes(app: RouterApp, deps: ServerDeps): void {
 }
 
 function viewFleet(
-  { clock, snapshot, leases, cooldowns, dispatcher }: ServerDeps,
+  { clock, snapshot, fleet, leases, cooldowns, dispatcher }: ServerDeps,
   identity: Identity,
 ): FleetView {
   return {
@@ -159,6 +159,7 @@ function viewFleet(
     nowMs: clock.now(),
     wallMs: clock.wallMs(),
     snapshot: snapshot(),
+    retired: () => fleet.retired(),
     ownLeases: (index) => leases.own(index),
     queuedFor: (models) => dispatcher.queue.sizeFor(models),
     openOn: (index) => leases.openOn(index),

@@ -54,7 +54,7 @@ const GAUGES: readonly Gauge[] = [
   {
     name: "gpu_processes",
     help: "Programs that compute on the GPU.",
-    read: ({ gpu }) => gpu.processes.length,
+    read: ({ gpu }) => gpu.processes?.length ?? null,
   },
   {
     name: "gpu_health",

@@ -1,6 +1,6 @@
 import type { GpuHealth, GpuReading } from "../fleet/gpu.ts";
 
-/** One GPU in the fields of the GPU Monitoring Service contract; null = unknown. */
+/** One GPU in the fields of the GPU Monitoring Service contract; null = unknown, as are absent processes. */
 export function reportedGpu(gpu: GpuReading) {
   return {
     gpu_id: gpu.id,
@@ -17,7 +17,7 @@ export function reportedGpu(gpu: GpuReading) {
     performance_index: gpu.performanceIndex,
     error_rate: gpu.errorRate,
     uptime: gpu.uptimeS,
-    processes: gpu.processes.map(({ pid, name, memoryUsedBytes }) => ({
+    processes: gpu.processes?.map(({ pid, name, memoryUsedBytes }) => ({
       pid,
       name,
       memory_used: memoryUsedBytes,

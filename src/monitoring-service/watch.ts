@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { createProblemLog } from "../fleet/problem-log.ts";
-import type { NvidiaSmi } from "../fleet/sources/nvidia-smi.ts";
+import { NOTHING_YET, type NvidiaSmi } from "../fleet/sources/nvidia-smi.ts";
+import type { PollResult } from "../fleet/sources/source.ts";
 import type { Log } from "../log.ts";
 
 export interface WatchOptions {
@@ -13,6 +14,8 @@ export interface WatchOptions {
 
 /** How often it is looked at, so that the log tells of a fault that nobody asks about. */
 const WATCH_MS = 15_000;
+/** Polls of one look: a driver that wakes up may need longer than one waits. */
+const WAKING_POLLS = 6;
 
 export interface Watch {
   /** Resolves when the first look is told. */
@@ -29,7 +32,7 @@ export function watchSource({ source, clock, log, routerConfig }: WatchOptions):
     if (looking) return;
     looking = true;
     try {
-      const { gpus, problems } = await source.poll();
+      const { gpus, problems } = await awakened(source);
       const names = gpus.map(({ id, name }) => `${name ?? "unknown"} (${id})`);
       const fields = { gpus: names, driver: source.driverVersion, routerConfig };
       if (told !== "") log.info(fields, "gpus found");
@@ -45,4 +48,14 @@ export function watchSource({ source, clock, log, routerConfig }: WatchOptions):
   };
   const timer = clock.every(WATCH_MS, () => void look());
   return { told: look(), stop: () => timer.cancel() };
+}
+
+async function awakened(source: NvidiaSmi): Promise<PollResult> {
+  for (let polls = 1; ; polls += 1) {
+    try {
+      return await source.poll();
+    } catch (error) {
+      if (polls === WAKING_POLLS || (error as Error).message !== NOTHING_YET) throw error;
+    }
+  }
 }

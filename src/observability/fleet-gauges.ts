@@ -58,18 +58,26 @@ function registerWorkerGauges(exposition: Exposition, view: MetricsView): void {
 }
 
 function registerModelGauges(exposition: Exposition, view: MetricsView): void {
-  const name = "router_models_cooling";
-  const help =
-    "Models all of whose workers in service cool down: one request a second is tried on them.";
-  registerGauge(exposition, { name, help, label: null }, () => [["", coolingModels(view)]]);
-}
-
-function coolingModels({ snapshot, isCooling }: MetricsView): number {
-  const isOut = (workers: readonly Worker[]): boolean => {
-    const inService = workers.filter(({ cordon }) => cordon === null);
-    return inService.length > 0 && inService.every(({ index }) => isCooling(index));
-  };
-  return [...snapshot().workersByModel.values()].filter(isOut).length;
+  const isCooling = ({ index }: Worker): boolean => view.isCooling(index);
+  /** Models of whose workers in service, one at least, all are such. */
+  const perModel = (name: string, help: string, is: (worker: Worker) => boolean): void =>
+    registerGauge(exposition, { name, help, label: null }, () => {
+      const models = [...view.snapshot().workersByModel.values()].filter((workers) => {
+        const inService = workers.filter(({ cordon }) => cordon === null);
+        return inService.length > 0 && inService.every(is);
+      });
+      return [["", models.length]];
+    });
+  perModel(
+    "router_models_cooling",
+    "Models all of whose workers in service cool down: one request a second is tried on them.",
+    isCooling,
+  );
+  perModel(
+    "router_models_out",
+    "Models that no worker in service serves now: each is starting, down or cools down. Cordoned workers do not count.",
+    (worker) => worker.state !== "up" || isCooling(worker),
+  );
 }
 
 const READINGS = [

@@ -1,7 +1,7 @@
 import { Agent, request, type Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
-import { parseRetryAfterMs } from "../dispatch/retry-after.ts";
-import { networkFailure } from "../fleet/network-failure.ts";
+import { parseRetryAfterMs } from "../retry-after.ts";
+import { networkFailure } from "../network-failure.ts";
 import type { Log } from "../log.ts";
 import { LogBacklog } from "./log-backlog.ts";
 import { createSingleLookup } from "./log-lookup.ts";

@@ -28,9 +28,10 @@ export class LogSinkState {
 
   /** `lostLines`: before it, since the start. */
   fails(problem: string, lostLines: number): void {
-    if (this.#trouble !== null) return;
+    if (this.#trouble?.isTold) return;
+    // News that came too soon after the last is told later, if the trouble lasts.
     const isTold = this.#clock.now() - this.#toldAtMs >= TOLD_EVERY_MS;
-    this.#trouble = { lostBefore: lostLines, isTold };
+    this.#trouble = { lostBefore: this.#trouble?.lostBefore ?? lostLines, isTold };
     if (!isTold) return;
     this.#toldAtMs = this.#clock.now();
     this.#log.warn({ url: this.#url, problem }, "logging service failing");

@@ -87,12 +87,17 @@ export function createLogger({ clock, level, destination, ship }: LoggerOptions)
       return countsOf(writer, shipper);
     },
     async close() {
-      process.off("exit", flush);
+      const endsAtMs = clock.now() + CLOSE_MS;
       batch.flush();
       shipper?.finish();
       await until(clock, () => writer.isDone && (shipper?.isDone ?? true), CLOSE_MS);
-      writer.close();
       shipper?.close();
+      // What was told meanwhile, such as that the Logging Service fails.
+      batch.flush();
+      await until(clock, () => writer.isDone, endsAtMs - clock.now());
+      // Not before: the process may be made to end during the waits.
+      process.off("exit", flush);
+      writer.close();
     },
   };
 }

@@ -81,7 +81,7 @@ function countRequests(exposition: Exposition, { paths }: MetricsView) {
   });
   const firstByte = createHistogram(exposition, {
     name: "router_first_byte_seconds",
-    help: "From the acceptance of a request to the first body byte from the worker.",
+    help: "From the acceptance of a request to the first body byte from the worker, less its waits for a slot.",
     label: "path",
     buckets: SECONDS,
   });
@@ -106,12 +106,14 @@ function countRequests(exposition: Exposition, { paths }: MetricsView) {
   });
   return {
     requestEnded(report: RequestReport): void {
-      const { path, status, totalMs, firstByteMs, promptTokens, completionTokens } = report;
+      const { path, status, queueMs, totalMs, firstByteMs } = report;
+      const { promptTokens, completionTokens } = report;
       const wasCut = report.errorCode !== null && status < 300;
       requests(1, path, wasCut ? "cut" : String(status));
       duration(totalMs / 1000, path);
-      if (firstByteMs !== null) firstByte(firstByteMs / 1000, path);
-      if (report.queueMs > 0) queueWait(report.queueMs / 1000, BANDS[report.band] ?? "");
+      // Each wait is rounded to whole milliseconds.
+      if (firstByteMs !== null) firstByte(Math.max(0, firstByteMs - queueMs) / 1000, path);
+      if (queueMs > 0) queueWait(queueMs / 1000, BANDS[report.band] ?? "");
       if (report.attempts > 1) retries(report.attempts - 1, path);
       if (promptTokens !== null) tokens(promptTokens, "prompt");
       if (completionTokens !== null) tokens(completionTokens, "completion");
@@ -182,7 +184,10 @@ function countRefusals(exposition: Exposition) {
   let refusedConnections = 0;
   registerTotal(
     exposition,
-    { name: "router_refused_connections_total", help: "Clients' connections above the limit." },
+    {
+      name: "router_refused_connections_total",
+      help: "Clients' connections above the limit that were closed without an answer (the first 32 above it are answered OVERLOADED).",
+    },
     () => refusedConnections,
   );
   return {

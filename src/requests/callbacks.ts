@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { LookupAddress } from "node:dns";
 import { buildConnector, Client } from "undici";
 import type { Clock } from "../clock.ts";
-import { parseRetryAfterMs } from "../dispatch/retry-after.ts";
+import { parseRetryAfterMs } from "../retry-after.ts";
 import { RouterError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { isPublicAddress, literalAddress } from "./callback-address.ts";

@@ -21,6 +21,7 @@ interface Panel {
   readonly targets?: readonly {
     readonly refId: string;
     readonly expr: string;
+    readonly legendFormat?: string;
     readonly datasource: { readonly uid: string };
   }[];
 }
@@ -161,6 +162,17 @@ describe("the dashboard", () => {
       const refIds = targets.map(({ refId }) => refId);
       expect(new Set(refIds).size, title).toBe(refIds.length);
     }
+  });
+
+  test("where two routers are chosen, no two of their lines have one name", () => {
+    const lines = GRAPHS.flatMap(({ title, targets = [] }) =>
+      targets.map(({ expr, legendFormat = "" }) => ({ title, expr, legendFormat })),
+    );
+    const areNamedAlike = lines.filter(({ expr, legendFormat }) => {
+      const isOverRouters = /\b(?:sum|max|min)\b/.test(expr) && !/by \([^)]*instance/.test(expr);
+      return !isOverRouters && !legendFormat.includes("{{instance}}");
+    });
+    expect(areNamedAlike.map(({ title, legendFormat }) => [title, legendFormat])).toEqual([]);
   });
 
   test("the folder and the source that it is provisioned with are those of the compose file", () => {

@@ -27,6 +27,7 @@ export function benchSnapshot(size: number): FleetSnapshot {
       loadTimeoutMs: 0,
     },
     facts: { state: "up" as const, models: ["bench"] },
+    gpuIds: [],
     dropped: new Set<string>(),
   }));
   const placements = new Map<string, number>();

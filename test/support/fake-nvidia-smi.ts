@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sleep, systemClock } from "../../src/clock.ts";
-import type { NvidiaSmi } from "../../src/fleet/sources/nvidia-smi.ts";
+import { NOTHING_YET, type NvidiaSmi } from "../../src/fleet/sources/nvidia-smi.ts";
 
 const PROGRAM = fileURLToPath(new URL("nvidia-smi-program.ts", import.meta.url));
 
@@ -26,8 +26,10 @@ export interface FakeState {
   readonly failure?: { readonly text: string; readonly exitCode: number } | undefined;
   /** A GPU that cannot be opened spoils the reading of others too, even when only they are asked. */
   readonly refusesAll?: boolean;
-  /** Prints nothing more, and stays. */
-  readonly hangs?: boolean;
+  /** Prints [GPU is lost] in place of each uuid. */
+  readonly hidesUuids?: boolean;
+  /** Prints nothing more, and stays; "whole" = only where it is asked for all GPUs. */
+  readonly hangs?: boolean | "whole";
   /** Prints a round so often, whatever it was told. */
   readonly everyMs?: number;
 }
@@ -87,11 +89,18 @@ export class FakeNvidiaSmi {
 
   /** Resolves when `source` has taken a round with the latest change; rejects as its poll does. */
   async isSeenBy(source: NvidiaSmi): Promise<void> {
-    await source.poll();
+    await firstRound(source);
     while (source.driverVersion !== this.#state.driver) {
       await sleep(systemClock, 5);
       await source.poll();
     }
+  }
+
+  /** The path of a script that starts it and waits, and so is what a signal ends. */
+  behindScript(): string {
+    const script = join(this.folder, "script");
+    writeFileSync(script, `#!/bin/sh\n"${this.command}" "$@"\nexit $?\n`, { mode: 0o755 });
+    return script;
   }
 
   remove(): void {
@@ -105,6 +114,15 @@ export class FakeNvidiaSmi {
   get #journal(): readonly string[] {
     const file = `${this.#file}.journal`;
     return existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+  }
+}
+
+/** Resolves with it: on a busy machine the program may start later than one poll waits. */
+export async function firstRound(source: NvidiaSmi): Promise<void> {
+  while (source.driverVersion === null) {
+    await source.poll().catch((error: unknown) => {
+      if ((error as Error).message !== NOTHING_YET) throw error;
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Cordon } from "../../src/fleet/cordons.ts";
 import type { Gpu } from "../../src/fleet/gpu.ts";
+import type { SourceState } from "../../src/fleet/snapshot.ts";
 import { API_PATHS, ENGINE_NAMES, type Worker } from "../../src/fleet/worker.ts";
 import type { Band, RoutingRequest } from "../../src/routing/stages.ts";
 import { gpu, workerAt } from "./fleet-builders.ts";
@@ -73,6 +74,7 @@ const anyCordon = (index: number): fc.Arbitrary<Cordon> =>
     id: fc.constantFrom(`worker-${index}`, `GPU-${index}-0`),
     reason: fc.constantFrom(null, "driver upgrade"),
     sinceWallMs: fc.nat(NOW_MS),
+    workerIds: fc.constant([]),
     by: fc.constant("alice"),
   });
 
@@ -104,6 +106,15 @@ export const anyWorkers: fc.Arbitrary<readonly Worker[]> = fc
   .uniqueArray(fc.nat(200), { maxLength: 12 })
   .chain((indices) => fc.tuple(...indices.map(anyWorker)));
 
+/** It has not answered yet. */
+const SILENT_SOURCE: SourceState = {
+  name: "silent",
+  host: "silent",
+  lastSuccessAtMs: null,
+  failure: null,
+  isOutdated: false,
+};
+
 /** Leases, cooldowns and speeds over all indices that a generated fleet may have. */
 export const anyMoment: fc.Arbitrary<Moment> = fc
   .record({
@@ -116,8 +127,9 @@ export const anyMoment: fc.Arbitrary<Moment> = fc
     held: fc.uniqueArray(fc.nat(200), { maxLength: 100 }),
     promised: fc.constantFrom(0, GIB, 2 ** 50),
     foreignFadeMs: fc.constantFrom(200, 10_000, 7_200_000),
+    sources: fc.constantFrom([], [SILENT_SOURCE]),
   })
-  .map(({ leases, cooling, speeds, held, promised, foreignFadeMs }) => ({
+  .map(({ leases, cooling, speeds, held, promised, foreignFadeMs, sources }) => ({
     own: Object.fromEntries(INDICES.map((index) => [index, leases[index % 7] ?? 0])),
     cooldowns: Object.fromEntries(
       INDICES.flatMap((index) => {
@@ -132,6 +144,7 @@ export const anyMoment: fc.Arbitrary<Moment> = fc
     promisedBytes: () => promised,
     nowMs: NOW_MS,
     foreignFadeMs,
+    sources,
   }));
 
 const INDICES = Array.from({ length: 201 }, (_, index) => index);

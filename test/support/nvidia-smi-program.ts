@@ -55,10 +55,12 @@ function refuseUnknown(fields: readonly string[], { unknownFields = [] }: FakeSt
 function printRound(fields: readonly string[]): void {
   const state = read();
   if (state.failure) fail(state.failure.text, state.failure.exitCode);
-  if (state.hangs) return note("silent");
+  const isAsked = state.hangs !== "whole" || option("id") === undefined;
+  if (state.hangs && isAsked) return note("silent");
   for (const gpu of state.refusesAll ? state.gpus : chosen(state)) {
     if (gpu.cannotBeOpened !== undefined) fail(gpu.cannotBeOpened, 15);
     const cells = { count: String(state.gpus.length), driver_version: state.driver, ...gpu };
+    if (state.hidesUuids) cells.uuid = "[GPU is lost]";
     print(`${fields.map((field) => cells[field as keyof typeof cells] ?? "[N/A]").join(", ")}\n`);
   }
 }

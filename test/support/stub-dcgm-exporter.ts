@@ -14,8 +14,8 @@ export class StubDcgmExporter {
   readonly asked: (readonly [path: string, authorization: string | null])[] = [];
   #server: StubServer | null = null;
 
-  async listen(): Promise<this> {
-    this.#server = await listenOnLoopback(0, (request, response) => {
+  async listen(port = 0): Promise<this> {
+    this.#server = await listenOnLoopback(port, (request, response) => {
       this.asked.push([request.url ?? "", request.headers.authorization ?? null]);
       response.writeHead(this.status).end(this.rawPage ?? pageOf(this.gpus));
     });
@@ -30,6 +30,14 @@ export class StubDcgmExporter {
   report(ids: readonly string[], changes: DcgmValues = {}): void {
     this.gpus = new Map(ids.map((id) => [id, WELL]));
     if (ids[0] !== undefined) this.gpus.set(ids[0], { ...WELL, ...changes });
+  }
+
+  /** Nobody listens while `meanwhile` runs. */
+  async restart(meanwhile: () => Promise<unknown>): Promise<void> {
+    const { port } = this.#listening();
+    await this.close();
+    await meanwhile();
+    await this.listen(port);
   }
 
   close(): Promise<void> {

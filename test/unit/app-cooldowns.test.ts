@@ -4,7 +4,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { keepingLog } from "../support/fleet-builders.ts";
 import { fleetOf, serving } from "../support/routing-builders.ts";
 
-const cordon = { id: "worker-1", reason: null, sinceWallMs: 0, by: "alice" };
+const cordon = { id: "worker-1", reason: null, sinceWallMs: 0, by: "alice", workerIds: [] };
 
 /** Whether worker 0 is taken out for a share of failures that is too high. */
 function isTakenOutBeside(...others: Parameters<typeof serving>[1][]): boolean {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { errorCode } from "../network-failure.ts";
+import { errorCode } from "../../network-failure.ts";
 import { createGetAgent, limitedGet } from "../sources/limited-get.ts";
 import { WorkerUnreachable, type Answer } from "./engine.ts";
 

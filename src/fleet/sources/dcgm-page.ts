@@ -120,6 +120,7 @@ function gpuOf(id: string, told: Told, card: Card): DcgmGpu {
     },
     evidence: {
       xids: xidsOf(told, card),
+      lastXid: lastXidOf(told, card),
       remapFailed: shared("remapFailed"),
       remapPending: shared("remapPending"),
       doubleBitErrors: shared("doubleBitErrors"),
@@ -141,4 +142,10 @@ function xidsOf(told: Told, card: Card): Xids | null {
     ({ values }) => values.has("lastXid") || values.has("recentXids"),
   );
   return offered ? new Map([...card.xids, ...told.xids]) : null;
+}
+
+/** Where card and instance each have one, the exporter has none only where both show none. */
+function lastXidOf(told: Told, card: Card): number | null {
+  const shown = [told, card].flatMap(({ values }) => values.get("lastXid") ?? []);
+  return shown.length === 0 ? null : Math.max(...shown);
 }

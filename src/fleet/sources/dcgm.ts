@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import { errorCode } from "../../network-failure.ts";
 import type { GpuHealth } from "../gpu.ts";
 import { healthOf, XidMemory } from "./dcgm-health.ts";
 import { readDcgmPage, type DcgmGpu } from "./dcgm-page.ts";
@@ -36,6 +37,7 @@ export function createDcgmExporter(options: DcgmExporterOptions): GpuSource {
       const limits = { timeoutMs, maxBytes: MAX_BODY_BYTES };
       return await limitedGet(agent, { url, token, clock, ...limits });
     } catch (error) {
+      if (errorCode((error as Error).cause) === "ECONNREFUSED") xidMemory.forget();
       throw new Error(`${(error as Error).message}; ${NO_ANSWER_FIX}`, { cause: error });
     }
   }
@@ -76,7 +78,7 @@ const NO_GPUS =
   "check gpu_monitoring.url and source if it is no dcgm-exporter";
 
 function healthsOf(found: readonly DcgmGpu[], memory: XidMemory): Healths {
-  const told = found.map(({ reported, evidence }) => [reported.gpu_id, evidence.xids] as const);
+  const told = found.map(({ reported, evidence }) => [reported.gpu_id, evidence] as const);
   const xids = memory.add(new Map(told));
   const healths = new Map<string, GpuHealth | null>();
   for (const { reported, evidence } of found) {

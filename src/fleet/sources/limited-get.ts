@@ -1,6 +1,6 @@
 import { request, Agent } from "undici";
 import type { Clock } from "../../clock.ts";
-import { networkFailure } from "../network-failure.ts";
+import { networkFailure } from "../../network-failure.ts";
 
 /** A GET that cannot hang, flood the memory, be led elsewhere or leave a connection behind. */
 export interface LimitedGet {

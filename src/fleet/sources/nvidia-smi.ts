@@ -28,8 +28,8 @@ const DEFAULT_INTERVAL_MS = 2000;
 /** Readings older than so many intervals are none. */
 const STALE_INTERVALS = 5;
 const LEAST_STALE_MS = 5000;
-/** Longest wait of a poll for the first round. */
-const FIRST_ROUND_MS = 10_000;
+/** Longest wait of a poll for the first round: those who ask over HTTP wait 2 s. */
+const FIRST_ROUND_MS = 1500;
 /** So long after its latest uncorrected ECC error a GPU gets no new work. */
 const ECC_RECENT_MS = 600_000;
 
@@ -68,7 +68,7 @@ class NvidiaSmiSource implements NvidiaSmi {
       silenceMs: this.#staleMs,
       onRound: (round) => this.#take(round),
       onFailure: (reason) => this.#fail(reason),
-      idsWithout: (busId) => this.#gpus.loseOne(busId),
+      idsWithout: (busId, wasWhole) => this.#gpus.loseOne(busId, wasWhole),
     });
   }
 
@@ -86,7 +86,8 @@ class NvidiaSmiSource implements NvidiaSmi {
     const mig = partitioned.map(([id]) => `${id}: ${MIG_IS_ON}`);
     const apps = this.#computeApps.problem;
     return {
-      gpus,
+      // The check of GET /gpus takes unknown processes for none.
+      gpus: gpus.map((gpu) => (this.#computeApps.on(gpu.id) ? gpu : { ...gpu, processes: null })),
       problems: [...problems, ...mig, ...(apps === null ? [] : [apps])],
       health: new Map(seen.map(([id, one]) => [id, this.#healthOf(one)])),
     };
@@ -149,7 +150,8 @@ class NvidiaSmiSource implements NvidiaSmi {
   }
 }
 
-const NOTHING_YET =
+/** Why a poll rejects while the program runs and has neither printed nor failed. */
+export const NOTHING_YET =
   "nvidia-smi has printed no readings yet; with persistence mode (nvidia-smi -pm 1) the driver " +
   "answers at once";
 

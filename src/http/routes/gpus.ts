@@ -11,11 +11,16 @@ import {
   type FleetView,
 } from "../gpu-view.ts";
 import type { Identity } from "../keys.ts";
+import { cordonsSchema, viewCordons } from "../maintenance-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 const tags = ["Fleet"];
-const fleetSchema = z.object({ gpus: z.array(gpuSchema), workers: z.array(workerSchema) });
+const fleetSchema = z.object({
+  gpus: z.array(gpuSchema),
+  workers: z.array(workerSchema),
+  cordons: cordonsSchema,
+});
 
 export function gpuRoutes(app: RouterApp, fleetView: (identity: Identity) => FleetView): void {
   app.get(
@@ -37,6 +42,7 @@ export function gpuRoutes(app: RouterApp, fleetView: (identity: Identity) => Fle
       return {
         gpus: [...view.snapshot.gpus.values()].map((gpu) => viewGpu(gpu, view)),
         workers: view.snapshot.workers.map((worker) => viewWorker(worker, view)),
+        cordons: viewCordons(view.identity, view),
       };
     },
   );

@@ -2,19 +2,21 @@ import { z } from "zod";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { Log } from "../../log.ts";
 import { identityOf } from "../auth.ts";
-import { checkIsKnown, workersMeantBy } from "../find-workers.ts";
+import { checkIsKnown } from "../find-workers.ts";
 import type { Identity } from "../keys.ts";
 import {
   CORDON_LASTS,
+  isIdle,
   maintainedSchema,
   maintenanceBodySchema,
   viewMaintenance,
+  viewWork,
 } from "../maintenance-view.ts";
 import type { RouterApp } from "../router-app.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 export interface MaintenanceRoutesDeps {
-  readonly fleet: Pick<Fleet, "snapshot" | "cordon" | "uncordon">;
+  readonly fleet: Pick<Fleet, "snapshot" | "cordon" | "uncordon" | "retired">;
   readonly ownLeases: (workerIndex: number) => number;
   readonly log: Log;
   /** Workers may take requests again: those who wait may have them. */
@@ -73,17 +75,14 @@ function uncordon(id: string, said: Said, { fleet, log, lookAgain }: Maintenance
 function viewMaintained(id: string, identity: Identity, deps: MaintenanceRoutesDeps) {
   const snapshot = deps.fleet.snapshot();
   const maintenance = viewMaintenance(snapshot.cordons.get(id), identity);
-  const workers = workersMeantBy(id, snapshot).map((worker) => ({
-    worker_id: worker.id,
-    active_requests: deps.ownLeases(worker.index),
-    cordoned: worker.cordon !== null,
-  }));
+  const { fleet, ownLeases } = deps;
+  const workers = viewWork(id, { snapshot, retired: () => fleet.retired(), ownLeases });
   return {
     gpu_id: id,
     enabled: maintenance !== null,
     ...(maintenance ?? { reason: null, since: null, by: null }),
     workers,
-    drained: maintenance !== null && workers.every(({ active_requests: active }) => active === 0),
+    drained: maintenance !== null && isIdle(workers),
     lasts: maintenance === null ? null : CORDON_LASTS,
   };
 }

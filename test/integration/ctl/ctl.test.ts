@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CHAT } from "../../support/live-request.ts";
 import { openScene } from "../../support/router-scene.ts";
@@ -116,8 +117,14 @@ test("whoever stops reading its output gets no stack trace", async () => {
   const { options } = await openFleet();
   const { child, ended } = startCtl(["gpus"], options);
   child.stdout.destroy();
-  const { stderr } = await ended;
-  expect(stderr).toBe("");
+  expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
+});
+
+test.runIf(existsSync("/dev/full"))("output that cannot be written is no success", async () => {
+  const { options } = await openFleet();
+  const { exitCode, stderr } = await runCtl(["gpus"], { ...options, into: "/dev/full" });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^the output could not be written: ENOSPC.*\n$/);
 });
 
 test("without arguments it prints its help", async () => {

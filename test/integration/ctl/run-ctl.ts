@@ -8,14 +8,17 @@ export interface CtlOptions {
   readonly url?: string;
   readonly key?: string;
   readonly input?: string;
+  /** A path where stdout goes instead. */
+  readonly into?: string;
 }
 
 /** The real command, as npm runs it. */
-export function startCtl(argv: readonly string[], { url, key, input }: CtlOptions) {
+export function startCtl(argv: readonly string[], { url, key, input, into }: CtlOptions) {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     readonly scripts: { readonly ctl: string };
   };
-  const child = spawn("sh", ["-c", `exec ${scripts.ctl} "$@"`, "ctl", ...argv], {
+  const line = `exec ${scripts.ctl} "$@"${into === undefined ? "" : ` >${into}`}`;
+  const child = spawn("sh", ["-c", line, "ctl", ...argv], {
     cwd: ROOT,
     env: {
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,

@@ -97,6 +97,10 @@ describe("POST /api/v1/gpus/{gpu_id}/maintenance", () => {
     [{ enabled: true, reason: "a\nb" }, "reason", /1 to 256 printable characters on one line/],
     [{ enabled: true, reason: "\u001b[2J" }, "reason", /1 to 256 printable characters on one line/],
     [{ enabled: true, reason: "x".repeat(257) }, "reason", /1 to 256 printable/],
+    [{ enabled: true, reason: " \u00a0\u3000" }, "reason", /not blank/],
+    [{ enabled: true, reason: "\u200c\u200d" }, "reason", /not blank/],
+    [{ enabled: true, reason: "a\u202eb" }, "reason", /1 to 256 printable/],
+    [{ enabled: true, reason: "a\u200bb" }, "reason", /1 to 256 printable/],
     [{ enabled: true, until: "noon" }, "until", /until/],
   ])("refuses %j, naming the field", async (body, param, says) => {
     const { router } = await openScene();
@@ -104,6 +108,15 @@ describe("POST /api/v1/gpus/{gpu_id}/maintenance", () => {
     await expectTrouble(answer, { code: "INVALID_REQUEST", says, param });
     expect(await maintenanceOf(router, "worker-1")).toBeNull();
   });
+
+  test.each(["می\u200cشود", "क्\u200dष", "👩\u200d🔧", " x ", "x".repeat(256)])(
+    "takes the reason %j",
+    async (reason) => {
+      const { router } = await openScene();
+      const answer = await setMaintenance(router, "worker-1", { enabled: true, reason });
+      expect(answer.reason).toBe(reason);
+    },
+  );
 
   test.each(["MIG-GPU-1/2/0", "GPU 1 (left)", "GPU-é%2F?#", "__proto__"])(
     "takes the id %s",
@@ -121,6 +134,26 @@ describe("POST /api/v1/gpus/{gpu_id}/maintenance", () => {
       expect(await maintenanceOf(router, "worker-1")).not.toBeNull();
     },
   );
+});
+
+test("GET /api/v1/gpus lists every cordon for operators, also on what has left the fleet", async () => {
+  const { router } = await openScene();
+  const cordons = async (key: string) => {
+    const answer = await router.get("/api/v1/gpus", as(key));
+    return ((await answer.json()) as { readonly cordons: unknown }).cordons;
+  };
+  expect(await cordons(router.keys.operator)).toEqual([]);
+  await setMaintenance(router, "worker-1", { enabled: true, reason: "new fan" });
+  const row = { worker_id: "worker-1", active_requests: 0, cordoned: true };
+  const listed = { gpu_id: "worker-1", reason: "new fan", since: TIME, by: "operator" };
+  const here = [{ ...listed, workers: [row], drained: true }];
+  expect(await cordons(router.keys.operator)).toEqual(here);
+  expect(await cordons(router.keys.user)).toBeNull();
+  new Reloader(router).apply({ workers: [] });
+  const gone = [{ ...listed, workers: [], drained: true }];
+  expect(await cordons(router.keys.operator)).toEqual(gone);
+  await uncordon(router, "worker-1");
+  expect(await cordons(router.keys.operator)).toEqual([]);
 });
 
 test("GET /api/v1/gpus shows a cordon on the GPU and its workers, and its author to operators alone", async () => {

@@ -47,6 +47,19 @@ function worker(id: string, changes: object = {}) {
 }
 
 describe("gpus", () => {
+  test.each([
+    ["no GPU", [], "no monitor reports a GPU; npm run ctl -- workers lists the workers"],
+    ["one GPU", [gpu("a")], expect.stringMatching(/^a /) as string],
+  ])("with %s tells of a cordon that no row shows", async (_what, gpus, last) => {
+    const cordons = ["a", "node1", "GPU-\u001b"].map((id) => ({ gpu_id: id, ...cordon }));
+    const lines = await printed(["gpus"], { gpus, workers: [worker("node1")], cordons });
+    const notes = lines.slice(lines.indexOf("") + 1);
+    expect(lines[lines.indexOf("") - 1]).toEqual(last);
+    const said = "cordoned by alice 65 s ago: driver upgrade (not listed)";
+    expect(notes).toContain(String.raw`GPU-\u001b: ${said}`);
+    expect(notes).toHaveLength(gpus.length === 0 ? 2 : 1);
+  });
+
   test("shows each GPU in one line, with units", async () => {
     const gpus = [gpu("GPU-8a1c2f3e-0000-1111-2222-333344445555"), gpu("b", { name: null })];
     expect(await printed(["gpus"], { gpus, workers: [worker("node1")] })).toEqual([

@@ -94,6 +94,19 @@ describe("health", () => {
     ]);
   });
 
+  test("prints nothing raw of what a foreign server says", async () => {
+    const evil = "\u001b[2J\u202e";
+    const [name, status] = [`m${evil}`, `ok${evil}`];
+    const foreign = {
+      ...{ ...health, status: evil, reasons: [evil], boot_id: evil, uptime_ms: evil, gpus: evil },
+      workers: { [`up${evil}`]: 1 },
+      monitors: [{ name, status, age_ms: evil }],
+    };
+    const lines = await printed(["health"], foreign);
+    expect(lines.join("")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(lines).toContain(String.raw`GPUs      \u001b[2J\u202e`);
+  });
+
   test("of a router that can serve nobody is no success", async () => {
     const unhealthy = { ...health, status: "unhealthy" };
     const reply = () => Response.json(unhealthy, { status: 503 });

@@ -25,7 +25,9 @@ function fleetWith(running: readonly number[], cordoned: (look: number) => boole
       active_requests: id === "node1" ? active : 0,
       maintenance: cordoned(looks) ? maintenance : null,
     }));
-    return { gpus: [], workers: rows };
+    const workers = rows.map((row) => ({ ...row, cordoned: true }));
+    const cordons = ["GPU-1", "node1"].map((id) => ({ gpu_id: id, ...maintenance, workers }));
+    return { gpus: [], workers: rows, cordons: cordoned(looks) ? cordons : [] };
   };
   return reply;
 }
@@ -56,13 +58,21 @@ describe("cordon", () => {
 });
 
 describe("uncordon", () => {
+  test("takes the beginning of an id that only its cordon knows", async () => {
+    const cordons = [{ gpu_id: "GPU-gone", ...maintenance, workers: [] }];
+    const reply: Reply = ({ method }) =>
+      method === "GET" ? { gpus: [], workers: [], cordons } : { workers: [] };
+    const { calls } = await ctl(["uncordon", "GPU-g"], reply);
+    expect(posts(calls)[0]?.[1]).toBe("/api/v1/gpus/GPU-gone/maintenance");
+  });
+
   test("says which workers another id keeps out", async () => {
     const { exitCode, stdout, calls } = await ctl(["uncordon", "GPU-1", "done"], fleetWith([0]));
     expect(exitCode).toBe(0);
     expect(stdout).toBe(
       "GPU-1 is not cordoned.\n" +
-        "node1 stays cordoned, by its own id or by another of its GPUs.\n" +
-        "node2 stays cordoned, by its own id or by another of its GPUs.\n",
+        "node1 stays cordoned, by its own id or by another GPU.\n" +
+        "node2 stays cordoned, by its own id or by another GPU.\n",
     );
     expect(posts(calls)[0]?.[2]).toEqual({ enabled: false, reason: "done" });
   });
@@ -82,11 +92,16 @@ describe("clear", () => {
 });
 
 describe("drain", () => {
-  /** Looks again at once, and has all time for an answer. */
+  /** Looks again at once, as if a second had passed, and has all time for an answer. */
+  let nowMs = 0;
   const clock: Clock = {
     ...hurrying,
-    after: (delayMs, run) =>
-      delayMs > 1000 ? { cancel: () => undefined } : hurrying.after(delayMs, run),
+    now: () => nowMs,
+    after(delayMs, run) {
+      if (delayMs > 1000) return { cancel: () => undefined };
+      nowMs += delayMs;
+      return hurrying.after(delayMs, run);
+    },
   };
   const around = { clock };
 
@@ -127,11 +142,10 @@ describe("drain", () => {
   test("of one worker looks at that one alone", async () => {
     const reply = fleetWith([2, 2, 0]);
     const otherIsBusy: Reply = async (call) => {
-      const body = (await reply(call)) as { workers: { worker_id: string }[] };
-      const busy = body.workers.map((w) =>
-        w.worker_id === "node2" ? { ...w, active_requests: 9 } : w,
-      );
-      return call.method === "GET" ? { ...body, workers: busy } : body;
+      const body = (await reply(call)) as { readonly cordons?: readonly object[] };
+      const workers = [{ worker_id: "node2", active_requests: 9, cordoned: true }];
+      const other = { gpu_id: "node2", ...maintenance, workers };
+      return call.method === "GET" ? { ...body, cordons: [other, ...(body.cordons ?? [])] } : body;
     };
     const { exitCode, stdout } = await ctl(["drain", "node1"], otherIsBusy, around);
     expect(exitCode).toBe(0);
@@ -156,6 +170,35 @@ describe("drain", () => {
     );
   });
 
+  test.each<[string, Reply]>([
+    ["a connection that breaks", () => Promise.reject(new TypeError("failed"))],
+    ["the router's own 500", () => refusal(500, "INTERNAL_ERROR", "internal error")],
+    ["a proxy that has no router", () => new Response("Bad Gateway", { status: 502 })],
+  ])("outlives %s for a minute", async (_what, fail) => {
+    let looks = 0;
+    const fleet = fleetWith([2, 2, 0]);
+    const reply: Reply = (call) => {
+      if (call.method === "GET") looks += 1;
+      return looks > 1 && looks < 60 ? fail(call) : fleet(call);
+    };
+    const { exitCode, stdout, stderr } = await ctl(["drain", "GPU-1"], reply, around);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^GPU-1 is drained/);
+    const running = "2 requests still run there (node1 2)";
+    expect(stderr.split("\n").slice(1, -1)).toEqual([running, "no answer, asking again", running]);
+  });
+
+  test("of what has left the fleet ends when nothing runs there", async () => {
+    const rows = [[{ worker_id: "node1", active_requests: 1, cordoned: true }], []];
+    const gone = () => {
+      const cordons = [{ gpu_id: "GPU-1", ...maintenance, workers: rows.shift() }];
+      return { gpus: [], workers: [], cordons };
+    };
+    const { exitCode, stderr } = await ctl(["drain", "GPU-1"], failingAfter(1, gone), around);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("1 request still runs there (node1 1)\n");
+  });
+
   test.each([
     ["whose cordon somebody ended", fleetWith([2], (look) => look < 3), /not cordoned any more/],
     [
@@ -166,12 +209,12 @@ describe("drain", () => {
     [
       "that refuses",
       failingAfter(2, () => refusal(401, "UNAUTHORIZED", "revoked")),
-      /UNAUTHORIZED: revoked/,
+      /^(?!.*asking again).*UNAUTHORIZED: revoked/s,
     ],
     [
-      "whose fleet lost it",
-      failingAfter(2, () => ({ gpus: [], workers: [] })),
-      /GPU-1 has left the fleet/,
+      "of a router that answers for long as none does",
+      failingAfter(2, () => new Response("Bad Gateway", { status: 502 })),
+      /HTTP 502.* GPU-1 was cordoned and not drained yet\.$/m,
     ],
   ])("%s is 1", async (_what, reply, says) => {
     const { exitCode, stdout, stderr } = await ctl(["drain", "GPU-1"], reply, around);

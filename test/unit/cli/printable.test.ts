@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { printable, printableJson, shortened, widthOf } from "../../../src/cli/printable.ts";
 
 test.each([
+  ["می\u200cشود क्\u200dष", "می\u200cشود क्\u200dष"],
   ["plain text, 71 °C, naïve, 日本", "plain text, 71 °C, naïve, 日本"],
   ["\u001b[2J\u001b]0;owned\u0007", String.raw`\u001b[2J\u001b]0;owned\u0007`],
   ["a\r\nb\tc", String.raw`a\u000d\u000ab\u0009c`],
@@ -27,6 +28,7 @@ test.each([
   ["°C", 2],
   ["日本", 4],
   ["e\u0301", 1],
+  ["a\u200c\u200db", 2],
   ["🔥", 2],
   ["", 0],
 ])("%j takes up %i columns", (text, width) => {

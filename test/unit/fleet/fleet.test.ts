@@ -77,6 +77,24 @@ describe("a GPU's health check", () => {
     expect(messages()).toContain("gpu health changed");
   });
 
+  test("is a warning where it turns critical or no longer is, and else the daily round", () => {
+    const { fleet, lines } = setUpFleet();
+    fleet.gpusReported("one", [gpuReading("a")]);
+    const statuses = ["healthy", "warning", "healthy", "critical", "critical", "warning"] as const;
+    for (const status of statuses) fleet.healthReported("one", "a", { status, errors: [] });
+    fleet.healthReported("one", "a", { status: "critical", errors: [] });
+    fleet.healthReported("one", "a", null);
+    const changes = lines.filter(({ message }) => message === "gpu health changed");
+    expect(changes.map(({ level, fields }) => [level, fields["status"]])).toEqual([
+      ["debug", "warning"],
+      ["debug", "healthy"],
+      ["warn", "critical"],
+      ["warn", "warning"],
+      ["warn", "critical"],
+      ["warn", "unknown"],
+    ]);
+  });
+
   test("of a GPU that is gone is ignored", () => {
     const { fleet } = setUpFleet();
     fleet.healthReported("one", "a", { status: "critical", errors: [] });

@@ -10,7 +10,13 @@ import type { ServedModel, WorkerFacts, WorkerSpec } from "../../../src/fleet/wo
 import { gpu, workerSpec } from "../../support/fleet-builders.ts";
 
 function entry(index: number, changes: Partial<WorkerSpec>, facts: WorkerFacts = {}): WorkerEntry {
-  return { index, spec: workerSpec(`node${index}`, changes), facts, dropped: new Set() };
+  return {
+    index,
+    spec: workerSpec(`node${index}`, changes),
+    gpuIds: [],
+    facts,
+    dropped: new Set(),
+  };
 }
 
 function snapshotOf(entries: readonly WorkerEntry[], changes: Partial<SnapshotParts> = {}) {

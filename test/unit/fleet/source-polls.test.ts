@@ -192,6 +192,22 @@ describe("the health of GPUs", () => {
     await clock.advanceAsync(1000);
     expect(source.healthAsked.length).toBeLessThan(32);
   });
+
+  test("is asked next round from where this one was given up, so that each has its turn", async () => {
+    const source = new FakeSource();
+    source.reports(...ids(40));
+    source.onHealth = (id) =>
+      ids(30).includes(id) ? Promise.reject(new Error("answered 500")) : Promise.resolve(null);
+    const { poller, clock } = setUpPoller({ sources: [source] });
+    await poller.start();
+    await settle();
+    const first = source.healthAsked.splice(0);
+    expect(first).toEqual(ids(first.length));
+    await clock.advanceAsync(60_000);
+    await settle();
+    expect(source.healthAsked[0]).toBe(`gpu-${first.length}`);
+    expect(new Set([...first, ...source.healthAsked])).toEqual(new Set(ids(40)));
+  });
 });
 
 describe("health that comes with the poll", () => {
@@ -201,6 +217,7 @@ describe("health that comes with the poll", () => {
     const gpus = [gpuReading("a"), gpuReading("b")];
     const told = (health: Map<string, typeof verdict | null>) => {
       source.onPoll = () => ({ gpus, problems: [], health });
+      source.onHealth = (id) => Promise.resolve(health.get(id) ?? null);
     };
     told(new Map([["b", verdict]]));
     const { poller, clock, fleet } = setUpPoller({ sources: [source] });

@@ -61,7 +61,7 @@ test("a GPU that is busy, or that a health check warns of, does not", () => {
 });
 
 test("a fleet of which an operator has cordoned all that is up can serve nobody", () => {
-  const cordon = { id: "a", reason: null, sinceWallMs: 0, by: "alice" };
+  const cordon = { id: "a", reason: null, sinceWallMs: 0, by: "alice", workerIds: [] };
   const [cordoned, other] = [serving(0, { cordon }), serving(1)];
   expect(healthOf([cordoned, other])).toMatchObject({
     status: "degraded",

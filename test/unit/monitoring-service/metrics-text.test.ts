@@ -30,6 +30,14 @@ test("what is unknown has no sample, and no gauge without one", () => {
   expect(metricsText([measured({ utilization: null })])).not.toContain("gpu_utilization_ratio");
 });
 
+test("processes that are unknown are not 0", () => {
+  const { gpu, health } = measured({});
+  expect(metricsText([{ gpu, health }])).toMatch(/^gpu_processes\{.*\} 0$/m);
+  expect(metricsText([{ gpu: { ...gpu, processes: null }, health }])).not.toContain(
+    "gpu_processes",
+  );
+});
+
 test("labels are escaped", () => {
   const text = metricsText([measured({ name: 'a"b\\c\nd' })]);
   expect(text).toContain(String.raw`name="a\"b\\c\nd"`);

@@ -19,7 +19,9 @@ async function start({ token = null as string | null, failure = null as Error | 
     host: "localhost",
     poll: async () => {
       if (failure) throw failure;
-      return readGpus({ gpus: [reportedGpu("GPU-1"), reportedGpu("GPU/2")] });
+      const { gpus, problems } = readGpus({ gpus: [reportedGpu("GPU-1"), reportedGpu("GPU/2")] });
+      const unknown = { ...gpus[1]!, processes: null };
+      return { gpus: [gpus[0]!, unknown], problems };
     },
     health: async (id: string) => {
       if (failure) throw failure;
@@ -48,10 +50,17 @@ test("GET /gpus has every field of the contract, unknown ones as null", async ()
   expect(gpus[0]).toEqual(reportedGpu("GPU-1"));
 });
 
+test("processes that could not be listed are left out, and not none", async () => {
+  const { ask } = await start();
+  const { processes, ...rest } = reportedGpu("GPU/2");
+  expect(processes).toEqual([]);
+  expect(await (await ask("/gpus/GPU%2F2")).json()).toEqual(rest);
+});
+
 test("one GPU by its id, encoded where it must be", async () => {
   const { ask } = await start();
   expect(await (await ask("/gpus/GPU-1")).json()).toEqual(reportedGpu("GPU-1"));
-  expect(await (await ask("/gpus/GPU%2F2")).json()).toEqual(reportedGpu("GPU/2"));
+  expect(await (await ask("/gpus/GPU%2F2")).json()).toMatchObject({ gpu_id: "GPU/2" });
 });
 
 test("health of a GPU", async () => {

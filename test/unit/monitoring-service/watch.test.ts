@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readGpus } from "../../../src/fleet/sources/read-gpus.ts";
-import type { NvidiaSmi } from "../../../src/fleet/sources/nvidia-smi.ts";
+import { NOTHING_YET, type NvidiaSmi } from "../../../src/fleet/sources/nvidia-smi.ts";
 import type { Log, LogFn } from "../../../src/log.ts";
 import { watchSource } from "../../../src/monitoring-service/watch.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -11,10 +11,12 @@ function setUp() {
   const lines: { readonly fields: object; readonly message: string }[] = [];
   const keep: LogFn = (fields, message) => lines.push({ fields, message });
   const log: Log = { debug: keep, info: keep, warn: keep, error: keep };
-  const state: { failure: string | null; problems: string[] } = { failure: null, problems: [] };
+  const state = { failure: null as string | null, problems: [] as string[], polls: 0, wakesAt: 0 };
   const source = {
     driverVersion: "590.48.01",
     poll: async () => {
+      state.polls += 1;
+      if (state.polls < state.wakesAt) throw new Error(NOTHING_YET);
       if (state.failure !== null) throw new Error(state.failure);
       const { gpus } = readGpus({ gpus: [reportedGpu("GPU-1", { name: "Tesla T4" })] });
       return { gpus, problems: state.problems };
@@ -57,6 +59,19 @@ test("a fault is told when it comes, and again when it goes, not at each look", 
   ]);
   watch.stop();
   expect(clock.pendingTimers).toBe(0);
+});
+
+test("a driver that wakes up gets a few polls before it is told", async () => {
+  for (const [wakesAt, says] of [
+    [6, "gpus found"],
+    [7, "no telemetry, trying again"],
+  ] as const) {
+    const { lines, state, start } = setUp();
+    state.wakesAt = wakesAt;
+    await start().told;
+    expect(lines.map(({ message }) => message)).toEqual([says]);
+    expect(state.polls).toBe(6);
+  }
 });
 
 test("a problem is told once", async () => {

@@ -42,3 +42,23 @@ test("a service that comes and goes is news once a minute", () => {
     "logging service works again",
   ]);
 });
+
+test("an outage that begins within that minute and lasts is told once the minute is over", () => {
+  state.fails("connection refused", 0);
+  clock.advance(30_000);
+  state.works(2);
+  clock.advance(10_000);
+  state.fails("no answer", 2);
+  clock.advance(19_999);
+  state.fails("no answer", 5);
+  expect(kept.lines).toHaveLength(2);
+  clock.advance(1);
+  state.fails("answered 503", 6);
+  clock.advance(24 * 3_600_000);
+  state.fails("answered 503", 90);
+  state.works(100);
+  expect(kept.lines.slice(2)).toMatchObject([
+    { fields: { problem: "answered 503" }, message: "logging service failing" },
+    { fields: { linesLost: 98 }, message: "logging service works again" },
+  ]);
+});

@@ -1,8 +1,12 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createLogger, type Logger } from "../../../src/observability/logger.ts";
 import { systemClock } from "../../../src/clock.ts";
 
@@ -88,3 +92,50 @@ test("a new level counts from the next line on", async () => {
   });
   expect(lines).toMatchObject([{ msg: "in time" }]);
 });
+
+test("what the Logging Service does while the logger closes is told on stdout", async () => {
+  let answers = 0;
+  const service = createServer((request, response) => {
+    answers += 1;
+    response.statusCode = answers === 1 ? 503 : 204;
+    request.resume().on("end", () => response.end());
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void service.close());
+  await once(service, "listening");
+  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const destination = join(folder, "log");
+  const ship = { url, format: "json" } as const;
+  const logger = createLogger({ clock: systemClock, level: "info", destination, ship });
+  logger.log.info({}, "the last");
+  await logger.close();
+  expect(messagesIn(destination)).toEqual([
+    "the last",
+    "logging service failing",
+    "logging service works again",
+  ]);
+});
+
+test("a process that ends while the logger closes writes each line once", () => {
+  const destination = join(folder, "log");
+  const src = new URL("../../../src/", import.meta.url).href;
+  // Nobody listens on port 1: the logger tries twice, so that it still waits when the process ends.
+  const script = `
+    import { createLogger } from "${src}observability/logger.ts";
+    import { systemClock as clock } from "${src}clock.ts";
+    const ship = { url: "http://127.0.0.1:1", format: "json" };
+    const destination = ${JSON.stringify(destination)};
+    const { log, close } = createLogger({ clock, level: "info", destination, ship });
+    log.info({}, "before");
+    void close();
+    setImmediate(() => { log.info({}, "meanwhile"); process.exit(0); });`;
+  const args = ["--input-type=module", "--eval", script];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+  const messages = messagesIn(destination).filter((message) => !message.startsWith("logging service"));
+  expect(messages).toEqual(["before", "meanwhile"]);
+});
+
+function messagesIn(path: string): readonly string[] {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  return lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+}

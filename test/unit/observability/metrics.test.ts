@@ -5,7 +5,7 @@ import type { Metrics } from "../../../src/observability/metrics.ts";
 import { readExposition } from "../../support/exposition.ts";
 import { gpu } from "../../support/fleet-builders.ts";
 import { metricsView } from "../../support/metrics-view.ts";
-import { fleetOf, serving } from "../../support/routing-builders.ts";
+import { fleetOf, modelsOf, servedModel, serving } from "../../support/routing-builders.ts";
 
 /** The series of one metric, by what stands between the braces. */
 async function seriesOf(metrics: Metrics, name: string): Promise<Readonly<Record<string, number>>> {
@@ -143,4 +143,39 @@ test("how hard the process is pressed: every delay counts, of memory the latest"
     'memory="heap"': 0.25,
     'memory="process"': 0.125,
   });
+});
+
+test("a model is out while none of its workers in service is up and not cooling", async () => {
+  const cordon = { id: "x", reason: null, sinceWallMs: 0, by: "ops", workerIds: [] };
+  const of = (model: string) => ({ models: modelsOf(servedModel(model)) });
+  const fleet = fleetOf([
+    serving(0, { ...of("served"), state: "down" }),
+    serving(1, of("served")),
+    serving(2, { ...of("down"), state: "down" }),
+    serving(3, { ...of("left"), state: "starting" }),
+    serving(4, { ...of("left"), cordon }),
+    serving(5, of("cooling")),
+    serving(6, { ...of("cordoned"), cordon, state: "down" }),
+  ]);
+  const view = { snapshot: () => fleet, isCooling: (index: number) => index === 5 };
+  const metrics = createMetrics(metricsView(view));
+  expect(await seriesOf(metrics, "router_models_out")).toEqual({ "": 3 });
+  expect(await seriesOf(metrics, "router_models_cooling")).toEqual({ "": 1 });
+});
+
+test("the first byte counts without the waits for a slot, which are rounded and may exceed it", async () => {
+  const metrics = createMetrics(metricsView());
+  const report = {
+    ...{ requestId: "r", user: "u", path: "/v1/chat/completions", model: "m", band: 3 },
+    ...{ stream: true, status: 200, errorCode: null, workerId: "worker-0", gpuId: null },
+    ...{ attempts: 1, totalMs: 60_000, promptTokens: null, completionTokens: null },
+  };
+  const sum = async (): Promise<number | undefined> =>
+    readExposition(await metrics.text())
+      .get("router_first_byte_seconds")!
+      .series.get('router_first_byte_seconds_sum{path="/v1/chat/completions"}');
+  metrics.requestEnded({ ...report, queueMs: 20_000, firstByteMs: 20_500 });
+  expect(await sum()).toBe(0.5);
+  metrics.requestEnded({ ...report, queueMs: 3, firstByteMs: 2.6 });
+  expect(await sum()).toBe(0.5);
 });

@@ -1,5 +1,5 @@
 import { execFile, type ChildProcess } from "node:child_process";
-import type { Clock } from "../../../clock.ts";
+import type { Clock, Timer } from "../../../clock.ts";
 import type { GpuProcess } from "../../gpu.ts";
 import { isUnknown, scaled } from "./read-row.ts";
 
@@ -23,19 +23,20 @@ const ARGS = [
 /** Which processes compute on which GPU. What fails here costs nothing but the processes. */
 export class ComputeApps {
   readonly #options: ComputeAppsOptions;
-  #processes: ReadonlyMap<string, readonly GpuProcess[]> = new Map();
+  #processes: ReadonlyMap<string, readonly GpuProcess[]> | null = null;
   #child: ChildProcess | null = null;
+  #patience: Timer | null = null;
   #askedAtMs = -Infinity;
-  /** Why there are none known; null = they are known. */
+  /** Why the latest look failed; null = it did not. */
   problem: string | null = null;
 
   constructor(options: ComputeAppsOptions) {
     this.#options = options;
   }
 
-  /** As of the latest look. */
-  on(gpuId: string): readonly GpuProcess[] {
-    return this.#processes.get(gpuId) ?? [];
+  /** As of the latest look; null = unknown, since that failed or has not answered yet. */
+  on(gpuId: string): readonly GpuProcess[] | null {
+    return this.#processes && (this.#processes.get(gpuId) ?? []);
   }
 
   /** Looks again where the latest look is old, never twice at once; nobody waits for it. */
@@ -46,32 +47,36 @@ export class ComputeApps {
     try {
       this.#ask();
     } catch {
-      this.#take(new Map(), PROCESSES_UNKNOWN);
+      this.#take(null, PROCESSES_UNKNOWN);
     }
   }
 
   #ask(): void {
     const { clock, command } = this.#options;
     const child = execFile(command, ARGS, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout) => {
-      timer.cancel();
+      this.#patience?.cancel();
       this.#child = null;
-      if (error) this.#take(new Map(), PROCESSES_UNKNOWN);
+      if (error) this.#take(null, PROCESSES_UNKNOWN);
       else this.#take(processesByGpu(stdout), null);
     });
-    const timer = clock.after(TIMEOUT_MS, () => {
+    this.#patience = clock.after(TIMEOUT_MS, () => {
       // It may be stuck in the driver, where nothing ends it.
-      this.#take(new Map(), PROCESSES_UNKNOWN);
+      this.#take(null, PROCESSES_UNKNOWN);
       child.kill("SIGKILL");
     });
     this.#child = child;
   }
 
-  #take(processes: ReadonlyMap<string, readonly GpuProcess[]>, problem: string | null): void {
+  #take(
+    processes: ReadonlyMap<string, readonly GpuProcess[]> | null,
+    problem: string | null,
+  ): void {
     this.#processes = processes;
     this.problem = problem;
   }
 
   close(): void {
+    this.#patience?.cancel();
     this.#child?.kill("SIGKILL");
   }
 }

@@ -4,13 +4,16 @@ import type { Row } from "./columns.ts";
 /** A row in the fields of GET /gpus, to be checked by the same code. */
 export type Reported = Readonly<Record<string, unknown>>;
 
+/** null = unknown. */
+type Processes = readonly GpuProcess[] | null;
+
 const BYTES_PER_MIB = 2 ** 20;
 
 /** From here on a GPU counts as busy: a desktop alone makes a few percent. */
 const BUSY_UTILIZATION = 0.1;
 
 /** `performance_index`, `error_rate` and `uptime` stay unknown: the driver has no such figure. */
-export function reportedFrom(row: Row, id: string, processes: readonly GpuProcess[]): Reported {
+export function reportedFrom(row: Row, id: string, processes: Processes): Reported {
   const utilization = scaled(row.utilization, 0.01);
   return {
     gpu_id: id,
@@ -24,7 +27,7 @@ export function reportedFrom(row: Row, id: string, processes: readonly GpuProces
     temperature: scaled(row.temperature, 1),
     power_usage: scaled(row.powerDraw, 1),
     power_limit: scaled(row.powerLimit, 1),
-    processes: processes.map(({ pid, name, memoryUsedBytes }) => ({
+    processes: processes?.map(({ pid, name, memoryUsedBytes }) => ({
       pid,
       name,
       memory_used: memoryUsedBytes,
@@ -48,11 +51,13 @@ export function scaled(text: string | undefined, factor: number): number | strin
 function statusOf(
   row: Row,
   utilization: number | string | null,
-  processes: readonly GpuProcess[],
+  processes: Processes,
 ): "available" | "busy" | "error" {
   if (faultOf(row) !== null) return "error";
   const isBusy =
-    typeof utilization === "number" ? utilization >= BUSY_UTILIZATION : processes.length > 0;
+    typeof utilization === "number"
+      ? utilization >= BUSY_UTILIZATION
+      : processes !== null && processes.length > 0;
   return isBusy ? "busy" : "available";
 }
 

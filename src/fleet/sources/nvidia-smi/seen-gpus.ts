@@ -30,31 +30,46 @@ export class SeenGpus {
   take({ rows, isWhole }: Round, nowMs: number): void {
     if (isWhole) this.#lost.clear();
     const before = this.#gpus;
-    const now = rows.map((row) => {
-      const id = this.#idOf(row);
+    const silent = new Set([...before.keys()].filter((id) => !this.#lost.has(id)));
+    for (const { uuid = "" } of rows) silent.delete(uuid);
+    const now = rows.map((row, position) => {
+      const id = this.#uuidOf(row) ?? first(silent) ?? `gpu-${placeOf(row, position)}`;
+      silent.delete(id);
       return [id, { row, eccRoseAtMs: latestEccRise(row, before.get(id), nowMs) }] as const;
     });
     this.#gpus = new Map([...now, ...this.#lost]);
     this.driverVersion = rows[0]?.driverVersion ?? this.driverVersion;
   }
 
-  /** The GPU on this bus cannot be opened. Returns the ids of the others; [] where none are known. */
-  loseOne(busId: string): readonly string[] {
-    for (const [id, { row, eccRoseAtMs }] of this.#gpus) {
-      if (shortBusId(row.busId ?? "") !== busId) continue;
-      const { name = "", computeCapability = "" } = row;
-      const known = { name, computeCapability, temperature: "[GPU is lost]" };
-      this.#lost.set(id, { row: known, eccRoseAtMs });
-    }
-    if (this.#lost.size === 0) return [];
-    return [...this.#gpus.keys()].filter((id) => !this.#lost.has(id));
+  /**
+   * The GPU on this bus cannot be opened; `wasWhole`: when all were asked, so that those lost earlier
+   * may be back. Returns the ids of the others; null = no GPU was ever seen there.
+   */
+  loseOne(busId: string, wasWhole: boolean): readonly string[] | null {
+    const found = [...this.#gpus].find(([, { row }]) => shortBusId(row.busId ?? "") === busId);
+    if (found === undefined) return null;
+    if (wasWhole) this.#lost.clear();
+    const [id, { row, eccRoseAtMs }] = found;
+    const { index = "", busId: bus = "", name = "", computeCapability = "" } = row;
+    const known = { index, busId: bus, name, computeCapability, temperature: "[GPU is lost]" };
+    this.#lost.set(id, { row: known, eccRoseAtMs });
+    return [...this.#gpus.keys()].filter((other) => !this.#lost.has(other));
   }
 
-  #idOf({ index = "", uuid = "" }: Row): string {
-    if (isUnknown(uuid)) return this.#idsByIndex.get(index) ?? `gpu-${index}`;
-    this.#idsByIndex.set(index, uuid);
+  /** What it tells, or told earlier; undefined = only its place among the silent ones is known. */
+  #uuidOf({ index = "", uuid = "" }: Row): string | undefined {
+    if (isUnknown(uuid)) return this.#idsByIndex.get(index);
+    if (!isUnknown(index)) this.#idsByIndex.set(index, uuid);
     return uuid;
   }
+}
+
+function first(ids: ReadonlySet<string>): string | undefined {
+  return ids.values().next().value;
+}
+
+function placeOf({ index = "" }: Row, position: number): string {
+  return isUnknown(index) ? String(position) : index;
 }
 
 function latestEccRise(row: Row, past: Seen | undefined, nowMs: number): number {

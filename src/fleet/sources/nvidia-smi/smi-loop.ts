@@ -27,8 +27,11 @@ export interface SmiLoopOptions {
   readonly silenceMs: number;
   readonly onRound: (round: Round) => void;
   readonly onFailure: (reason: string) => void;
-  /** It reads no GPU while it cannot open this one. The ids of those that are left; [] = none. */
-  readonly idsWithout: (busId: string) => readonly string[];
+  /**
+   * It reads no GPU while it cannot open this one; `wasWhole`: it was asked for all. The ids of those
+   * that are left; null = no such GPU was ever seen.
+   */
+  readonly idsWithout: (busId: string, wasWhole: boolean) => readonly string[] | null;
 }
 
 /** Without persistence mode the driver takes seconds per GPU to wake up. */
@@ -50,11 +53,15 @@ const MAX_REMARK_CHARS = 300;
 export class SmiLoop {
   readonly #options: SmiLoopOptions;
   #query = WHOLE_QUERY;
+  /** The GPUs that it is asked for; [] = all. */
   #ids: readonly string[] = [];
+  /** While it looks whether a lost GPU is back: those that it read before. Else []. */
+  #idsBefore: readonly string[] = [];
   #child: ChildProcess | null = null;
   #timers: Timer[] = [];
   #heardAtMs = 0;
   #heard = false;
+  #isOverdue = false;
   #killed: { readonly reason: string | null } | null = null;
   #backoffMs = FIRST_BACKOFF_MS;
   #closed = false;
@@ -71,6 +78,7 @@ export class SmiLoop {
     const args = [...only, query, "--format=csv,noheader,nounits", `--loop-ms=${intervalMs}`];
     this.#heardAtMs = clock.now();
     this.#heard = false;
+    this.#isOverdue = false;
     this.#killed = null;
     let child;
     try {
@@ -93,6 +101,9 @@ export class SmiLoop {
     this.#onGone = gone.resolve;
     const patience = this.#options.clock.after(CLOSE_MS, gone.resolve);
     child.kill("SIGKILL");
+    // What a wrapper script started lives on, until it finds nobody to print to.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
     await gone.promise;
     patience.cancel();
   }
@@ -114,6 +125,7 @@ export class SmiLoop {
     const query = this.#query;
     const rounds = new Rounds((rows) => {
       this.#backoffMs = FIRST_BACKOFF_MS;
+      this.#idsBefore = [];
       this.#options.onRound({ rows, isWhole: this.#ids.length === 0 });
     });
     const onLine = (line: string): void => {
@@ -121,6 +133,7 @@ export class SmiLoop {
       if (row !== null) {
         this.#heardAtMs = this.#options.clock.now();
         this.#heard = true;
+        this.#isOverdue = false;
         rounds.take(row);
       } else if (remarks.length < MAX_REMARKS) remarks.push(line.slice(0, MAX_REMARK_CHARS));
     };
@@ -131,8 +144,15 @@ export class SmiLoop {
 
   #watch(): void {
     const { clock, silenceMs, onFailure } = this.#options;
-    const patienceMs = this.#heard ? silenceMs : Math.max(FIRST_SILENCE_MS, silenceMs);
-    if (this.#killed !== null || clock.now() - this.#heardAtMs < patienceMs) return;
+    const isAwake = this.#heard || this.#idsBefore.length > 0;
+    const patienceMs = isAwake ? silenceMs : Math.max(FIRST_SILENCE_MS, silenceMs);
+    // One that was killed for no fault of its own may be found to hang as well.
+    if (this.#killed?.reason || clock.now() - this.#heardAtMs < patienceMs) return;
+    if (!this.#isOverdue) {
+      // Perhaps this process stood still: what was printed meanwhile is read before the next look.
+      this.#isOverdue = true;
+      return;
+    }
     const reason = `nvidia-smi printed no readings for ${patienceMs / 1000} s: it hangs in the driver`;
     onFailure(reason);
     this.#kill(reason);
@@ -146,32 +166,44 @@ export class SmiLoop {
 
   /** What is wrong; null = nothing that a start at once does not mend. */
   #judge(ending: Ending): string | null {
-    const before = this.#ids;
-    this.#ids = [];
-    if (this.#killed?.reason === null || this.#narrowQuery(ending, before)) return null;
-    if (this.#leaveOut(ending, before)) return null;
-    return this.#killed?.reason ?? explainEnding(ending);
+    if (this.#narrowQuery(ending)) return null;
+    const reason = this.#killed?.reason ?? explainEnding(ending);
+    const left = this.#idsLeft(ending);
+    if (left !== null) {
+      this.#ids = left;
+      this.#idsBefore = [];
+      return left.length > 0 ? null : this.#allLost(reason);
+    }
+    // A look for lost GPUs that failed goes back to the others; where those fail, it looks at all.
+    const isExpected = this.#killed?.reason === null || this.#idsBefore.length > 0;
+    [this.#ids, this.#idsBefore] = [this.#idsBefore, this.#ids];
+    return isExpected ? null : reason;
   }
 
   /** It refused a field, and is asked without it. */
-  #narrowQuery({ remarks }: Ending, ids: readonly string[]): boolean {
+  #narrowQuery({ remarks }: Ending): boolean {
     const field = refusedField(remarks);
     const narrower = field === null ? null : withoutField(this.#query, field);
     if (narrower === null) return false;
     this.#query = narrower;
-    this.#ids = ids;
     return true;
   }
 
-  /** It could not open a GPU, and is asked for the others. */
-  #leaveOut({ remarks }: Ending, before: readonly string[]): boolean {
+  /** It could not open a GPU: the others, for which it is asked; null = that cannot help. */
+  #idsLeft({ remarks }: Ending): readonly string[] | null {
     const busId = unreachableGpu(remarks);
-    const left = busId === null ? [] : this.#options.idsWithout(busId);
+    if (busId === null) return null;
+    const wasWhole = this.#ids.length === 0;
+    const left = this.#options.idsWithout(busId, wasWhole);
     // Where fewer GPUs did not help, the same again would not either.
-    const isFewer = before.length === 0 || left.length < before.length;
-    if (!isFewer) return false;
-    this.#ids = left;
-    return left.length > 0;
+    return left !== null && (wasWhole || left.length < this.#ids.length) ? left : null;
+  }
+
+  /** That none can be opened is a reading too, and is taken again before it is stale. */
+  #allLost(reason: string): string {
+    this.#options.onRound({ rows: [], isWhole: false });
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#options.silenceMs / 2);
+    return reason;
   }
 
   #end(child: ChildProcess, judge: () => string | null): void {

@@ -9,6 +9,7 @@ import { meaningOf } from "../../../../src/fleet/sources/xid.ts";
 
 const NOTHING: DcgmEvidence = {
   xids: null,
+  lastXid: null,
   remapFailed: null,
   remapPending: null,
   doubleBitErrors: null,
@@ -16,10 +17,13 @@ const NOTHING: DcgmEvidence = {
 
 const WELL: DcgmEvidence = {
   xids: new Map(),
+  lastXid: 0,
   remapFailed: 0,
   remapPending: 0,
   doubleBitErrors: 0,
 };
+
+const CHANGED = "GPU recovery action changed from";
 
 const xid = (code: number, words = "") => ({ xids: new Map([[code, words]]) });
 
@@ -38,7 +42,7 @@ describe("health", () => {
       xid(31, "GPU memory page fault"),
       {
         status: "healthy",
-        errors: ["XID 31: GPU memory page fault (caused by a program, not by the GPU)"],
+        errors: ["XID 31: GPU memory page fault (not a fault of the GPU)"],
       },
     ],
     [
@@ -55,6 +59,16 @@ describe("health", () => {
       "uncorrected errors",
       { doubleBitErrors: 3 },
       { status: "warning", errors: ["3 uncorrected ECC errors since the driver was loaded"] },
+    ],
+    [
+      "a recovery action that ended",
+      xid(154, `${CHANGED} 0x1 (GPU Reset Required) to 0x0 (None)`),
+      {
+        status: "healthy",
+        errors: [
+          `XID 154: ${CHANGED} 0x1 (GPU Reset Required) to 0x0 (None) (not a fault of the GPU)`,
+        ],
+      },
     ],
     ["nothing", {}, { status: "healthy", errors: [] }],
   ])("of %s", (_, found, expected) => {
@@ -73,7 +87,7 @@ describe("health", () => {
         "XID 64",
         "XID 63",
         "1 uncorrected ECC errors since the driver was loaded",
-        "XID 31 (caused by a program, not by the GPU)",
+        "XID 31 (not a fault of the GPU)",
       ],
     });
   });
@@ -94,38 +108,80 @@ test.each([
   [[61, 63, 92, 94, 109, 121, 144, 500], "hardware"],
   [[13, 31, 43, 45, 68, 69], "application"],
 ] as const)("XID %j: %s", (codes, meaning) => {
-  expect(codes.map(meaningOf)).toEqual(codes.map(() => meaning));
+  expect(codes.map((code) => meaningOf(code))).toEqual(codes.map(() => meaning));
+});
+
+test.each([
+  ["0x1 (GPU Reset Required) to 0x0 (None)", "application"],
+  ["0x0 (None) to 0x3 (Drain P2P)", "hardware"],
+  ["0x0 (None) to 0x1 (GPU Reset Required)", "needs reset"],
+  ["0x0 (None) to 0x2 (Node Reboot Required)", "needs reset"],
+  ["0x3 (Drain P2P) to 0x4 (Drain and Reset)", "needs reset"],
+])("XID 154 is what the driver recommends now: %s is %s", (change, meaning) => {
+  expect(meaningOf(154, `${CHANGED} ${change}`)).toBe(meaning);
+  expect(meaningOf(79, `${CHANGED} ${change}`)).toBe("needs reset");
 });
 
 describe("a code that needs a reset", () => {
-  const tell = (memory: XidMemory, told: Record<string, readonly number[] | null>) => {
-    const seen = Object.entries(told).map(([id, xids]) => {
-      return [id, xids && new Map(xids.map((code) => [code, `words of ${code}`]))] as const;
+  /** What the gauge shows; null = it is not there; and the codes counted in the exporter's window. */
+  type Shown = readonly [lastXid: number | null, ...counted: readonly number[]];
+
+  function tell(memory: XidMemory, shown: Readonly<Record<string, Shown>>) {
+    const told = Object.entries(shown).map(([id, [lastXid, ...counted]]) => {
+      const codes = [...(lastXid ? [lastXid] : []), ...counted];
+      const isOffered = lastXid !== null || counted.length > 0;
+      const xids = isOffered ? new Map(codes.map((code) => [code, `words of ${code}`])) : null;
+      return [id, { xids, lastXid }] as const;
     });
-    return Object.fromEntries([...memory.add(new Map(seen))].map(([id, x]) => [id, x && [...x]]));
-  };
+    return Object.fromEntries([...memory.add(new Map(told))].map(([id, x]) => [id, x && [...x]]));
+  }
   const fallen = [79, "words of 79"];
   const ended = [45, "words of 45"];
 
-  test("counts on while the exporter shows another one, and no longer once it shows none", () => {
+  test("counts on while the gauge shows another one, and no longer once it shows none", () => {
     const memory = new XidMemory();
-    expect(tell(memory, { a: [79], b: [] })).toEqual({ a: [fallen], b: [] });
+    expect(tell(memory, { a: [79], b: [0] })).toEqual({ a: [fallen], b: [] });
     expect(tell(memory, { a: [45], b: [45] })).toEqual({ a: [fallen, ended], b: [ended] });
     expect(tell(memory, { a: [45], b: [45] })).toEqual({ a: [fallen, ended], b: [ended] });
-    expect(tell(memory, { a: [], b: [] })).toEqual({ a: [], b: [] });
-    expect(tell(memory, { a: [45], b: [] })).toEqual({ a: [ended], b: [] });
+    expect(tell(memory, { a: [0], b: [0] })).toEqual({ a: [], b: [] });
+    expect(tell(memory, { a: [45], b: [0] })).toEqual({ a: [ended], b: [] });
   });
 
-  test("is forgotten too when the XID series is gone: the exporter is new", () => {
+  test("is forgotten too when the gauge's series is gone: DCGM is new", () => {
     const memory = new XidMemory();
     tell(memory, { a: [79] });
-    expect(tell(memory, { a: null })).toEqual({ a: null });
+    expect(tell(memory, { a: [null] })).toEqual({ a: null });
     expect(tell(memory, { a: [31] })).toEqual({ a: [[31, "words of 31"]] });
   });
 
   test("and nothing else is kept", () => {
     const memory = new XidMemory();
     tell(memory, { a: [94, 79, 31] });
+    expect(tell(memory, { a: [45] })).toEqual({ a: [fallen, ended] });
+  });
+
+  test("counts on after the exporter's window where the gauge was never there", () => {
+    const memory = new XidMemory();
+    tell(memory, { a: [null, 79], b: [null, 31] });
+    expect(tell(memory, { a: [null], b: [null] })).toEqual({ a: [fallen], b: null });
+    expect(tell(memory, { a: [null, 45], b: [null] })).toEqual({ a: [fallen, ended], b: null });
+    expect(tell(memory, { a: [45], b: [null] })).toEqual({ a: [fallen, ended], b: null });
+    expect(tell(memory, { a: [0], b: [null] })).toEqual({ a: [], b: null });
+  });
+
+  test("is forgotten without the gauge once the GPU was gone, or the exporter", () => {
+    const memory = new XidMemory();
+    tell(memory, { a: [null, 79], b: [null, 79] });
+    tell(memory, { b: [null] });
+    expect(tell(memory, { a: [null], b: [null] })).toEqual({ a: null, b: [fallen] });
+    memory.forget();
+    expect(tell(memory, { b: [null] })).toEqual({ b: null });
+  });
+
+  test("is not forgotten with the exporter where the gauge says whether DCGM is new", () => {
+    const memory = new XidMemory();
+    tell(memory, { a: [79] });
+    memory.forget();
     expect(tell(memory, { a: [45] })).toEqual({ a: [fallen, ended] });
   });
 });

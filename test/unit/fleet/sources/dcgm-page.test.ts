@@ -140,6 +140,18 @@ describe("XIDs", () => {
     expect(await xidsOn('DCGM_EXP_XID_ERRORS_COUNT{xid="79"} 0')).toEqual([[]]);
   });
 
+  test("tell what the gauge shows, the card's and the instance's as one, and not the count", async () => {
+    const lastXidOn = async (...lines: readonly string[]) => {
+      const [found] = await readDcgmPage(series(...lines));
+      return found?.evidence.lastXid;
+    };
+    expect(await lastXidOn("XID_ERRORS 79")).toBe(79);
+    expect(await lastXidOn("XID_ERROR 0")).toBe(0);
+    expect(await lastXidOn('DCGM_EXP_XID_ERRORS_COUNT{xid="79"} 1')).toBeNull();
+    expect(await lastXidOn("XID_ERRORS 79", 'XID_ERRORS{GPU_I_ID="1"} 0')).toBe(79);
+    expect(await lastXidOn("XID_ERRORS 0", 'GPU_TEMP{GPU_I_ID="1"} 40')).toBe(0);
+  });
+
   test("of a card concern each of its MIG instances", async () => {
     const found = await xidsOn("XID_ERRORS 79", 'GPU_TEMP{GPU_I_ID="1"} 40');
     expect(found).toEqual([[[79, ""]]]);

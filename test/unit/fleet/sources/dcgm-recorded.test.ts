@@ -28,6 +28,7 @@ describe("a recorded page", () => {
     });
     expect((await readDcgmPage(page))[0]?.evidence).toEqual({
       xids: new Map(),
+      lastXid: 0,
       remapFailed: 0,
       remapPending: null,
       doubleBitErrors: null,

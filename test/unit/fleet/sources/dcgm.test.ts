@@ -101,4 +101,22 @@ describe("health", () => {
     await failureOf(source.poll());
     expect((await source.health("GPU-a"))?.status).toBe("critical");
   });
+
+  test("without the last XID, a critical one counts until nobody listens there for a moment", async () => {
+    const labels = 'gpu="0",UUID="GPU-a"';
+    const temperature = `DCGM_FI_DEV_GPU_TEMP{${labels}} 45\n`;
+    const source = sourceAt(exporter.url);
+    const statusWith = async (page: string) => {
+      exporter.rawPage = page;
+      return (await source.poll()).health?.get("GPU-a")?.status ?? null;
+    };
+    const counted = `DCGM_EXP_XID_ERRORS_COUNT{${labels},xid="79"} 1\n`;
+    expect(await statusWith(temperature + counted)).toBe("critical");
+    exporter.status = 500;
+    await failureOf(source.poll());
+    exporter.status = 200;
+    expect(await statusWith(temperature)).toBe("critical");
+    await exporter.restart(() => failureOf(source.poll()));
+    expect(await statusWith(temperature)).toBeNull();
+  });
 });

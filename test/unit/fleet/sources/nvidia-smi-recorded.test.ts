@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { sleep, systemClock } from "../../../../src/clock.ts";
 import { createNvidiaSmi } from "../../../../src/fleet/sources/nvidia-smi.ts";
 import type { PollResult } from "../../../../src/fleet/sources/source.ts";
+import { firstRound } from "../../../support/fake-nvidia-smi.ts";
 import { recordedNvidiaSmi } from "../../../support/recorded-nvidia-smi.ts";
 
 interface Reading {
@@ -18,6 +19,7 @@ async function read(name: string, { until = () => true, unknownFields = [] }: Re
     await source.close();
     program.remove();
   });
+  await firstRound(source);
   for (;;) {
     const result = await source.poll();
     if (until(result)) return { ...result, source };
@@ -26,7 +28,7 @@ async function read(name: string, { until = () => true, unknownFields = [] }: Re
 }
 
 const hasProcesses = ({ gpus }: PollResult): boolean =>
-  gpus.every(({ processes }) => processes.length > 0);
+  gpus.every(({ processes }) => processes !== null && processes.length > 0);
 
 const MASKED = "GPU-00000000-0000-0000-0000-000000000000";
 const MIB = 1024 * 1024;
@@ -88,7 +90,7 @@ test("a GeForce without ECC and MIG is healthy", async () => {
 
 test("Windows does not tell how much memory a process has", async () => {
   const { gpus } = await read("rtx-2080-super-windows-591.86", { until: hasProcesses });
-  expect(gpus[0]?.processes[4]).toEqual({
+  expect(gpus[0]?.processes?.[4]).toEqual({
     pid: 20_372,
     name: "C:\\Program Files\\NZXT CAM\\NZXT CAM.exe",
     memoryUsedBytes: null,
@@ -97,6 +99,7 @@ test("Windows does not tell how much memory a process has", async () => {
 
 test("a driver of 2020, which knows neither compute_cap nor the clock reasons", async () => {
   const { gpus, problems, source } = await read("rtx-2080-440.64", {
+    until: ({ gpus: [gpu] }) => gpu?.processes !== null,
     unknownFields: [
       "enforced.power.limit",
       "compute_cap",

@@ -1,14 +1,9 @@
 import { expect, test } from "vitest";
 import { sleep, systemClock } from "../../../../src/clock.ts";
-import { createNvidiaSmi, type NvidiaSmi } from "../../../../src/fleet/sources/nvidia-smi.ts";
+import { createNvidiaSmi } from "../../../../src/fleet/sources/nvidia-smi.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { fakeGpu, NO_DRIVER } from "../../../support/fake-nvidia-smi.ts";
-import { RARELY_MS, setUp, until } from "./nvidia-smi-setup.ts";
-
-/** The program, after its next start, gives readings again. */
-async function untilItAnswers(source: NvidiaSmi): Promise<void> {
-  while ((await source.poll().catch(() => null)) === null) await sleep(systemClock, 5);
-}
+import { RARELY_MS, setUp, until, untilItAnswers } from "./nvidia-smi-setup.ts";
 
 test("nothing runs before the first poll", async () => {
   const { program, source } = setUp();
@@ -87,13 +82,51 @@ test("a program that hangs is killed and started again", async () => {
   expect(program.starts).toBe(2);
 });
 
+test("one that cannot be killed is told, also where it was to be killed for no fault of its own", async () => {
+  const gpus = [fakeGpu("GPU-a", 0), fakeGpu("GPU-b", 1)];
+  const { program, clock, source } = setUp({ gpus }, RARELY_MS, true);
+  await source.poll();
+  const lost = "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.";
+  program.set({ gpus: [gpus[0]!, { ...gpus[1]!, cannotBeOpened: lost }] });
+  await program.isSeenBy(source);
+  program.set({ hangs: true });
+  await until(() => program.isSilent);
+  // After ten minutes it is ended to look for the lost one; what the script started stays.
+  clock.advance(600_000);
+  clock.advance(1_200_000);
+  await expect(source.poll()).rejects.toThrow(/it hangs in the driver/);
+  expect(program.starts).toBe(2);
+});
+
+test("a stall of this process is no silence of the program", async () => {
+  const { program, clock, source } = setUp();
+  await source.poll();
+  clock.advance(5000);
+  program.set({});
+  await program.isSeenBy(source);
+  clock.advance(5000);
+  program.set({});
+  await program.isSeenBy(source);
+  expect(program.starts).toBe(1);
+});
+
+test("closed, it also ends what a script started for it", async () => {
+  const { program, clock, source } = setUp({}, 20, true);
+  await source.poll();
+  const closed = source.close();
+  clock.advance(1000);
+  await closed;
+  await program.hasEnded();
+});
+
 test("the first round may take long: without persistence mode the driver wakes up slowly", async () => {
   const { program, clock, source } = setUp({ hangs: true });
   const poll = source.poll();
   await until(() => program.starts === 1);
-  clock.advance(10_000);
+  // Less than the 2 s of those who ask over HTTP.
+  clock.advance(1500);
   await expect(poll).rejects.toThrow(/no readings yet.*persistence mode/);
-  clock.advance(49_000);
+  clock.advance(57_500);
   program.set({ hangs: false });
   await untilItAnswers(source);
   expect(program.starts).toBe(1);
@@ -132,7 +165,8 @@ test("a sensor that fails for a moment makes no ECC errors new", async () => {
 test("in a container, processes may have no name", async () => {
   const { source } = setUp({ apps: ["GPU-1, 1234, 512, [Not Found]", "GPU-9, 1, 1, other"] });
   let [gpu] = (await source.poll()).gpus;
-  while (gpu?.processes.length === 0) {
+  // None are known until the first look has answered.
+  while (gpu?.processes === null) {
     await sleep(systemClock, 5);
     [gpu] = (await source.poll()).gpus;
   }
@@ -147,7 +181,7 @@ test("processes that cannot be listed cost nothing but the processes", async () 
     ({ gpus, problems } = await source.poll());
   }
   expect(problems).toEqual(["nvidia-smi --query-compute-apps failed: processes are unknown"]);
-  expect(gpus[0]).toMatchObject({ temperatureC: 41, processes: [] });
+  expect(gpus[0]).toMatchObject({ temperatureC: 41, processes: null });
 });
 
 test("closed, it leaves no timer, no program, and answers no more", async () => {

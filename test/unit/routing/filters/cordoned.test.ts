@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { cordoned } from "../../../../src/routing/filters/cordoned.ts";
 import { forNow, verdict } from "./verdict.ts";
 
-const cordon = { id: "worker-0", reason: "driver upgrade", sinceWallMs: 0, by: "alice" };
+const cordon = {
+  id: "worker-0",
+  reason: "driver upgrade",
+  sinceWallMs: 0,
+  by: "alice",
+  workerIds: [],
+};
 const SINCE = "since 1970-01-01T00:00:00.000Z";
 
 test("cordoned lets pass who is in service", () => {

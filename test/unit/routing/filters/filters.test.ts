@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Gpu } from "../../../../src/fleet/gpu.ts";
+import type { SourceState } from "../../../../src/fleet/snapshot.ts";
 import { computeCapability } from "../../../../src/routing/filters/compute-capability.ts";
 import { computeUnits } from "../../../../src/routing/filters/compute-units.ts";
 import { gpuStatus } from "../../../../src/routing/filters/gpu-status.ts";
@@ -97,7 +98,27 @@ describe("compute_units", () => {
 
   test("counts a worker without known GPUs as one", () => {
     expect(computing(1, [])).toBeNull();
-    expect(computing(2, [])?.reason).toBe("spans 1 GPU(s), 2 asked for");
+    expect(computing(2, [])).toEqual(forEver("spans 1 GPU(s), 2 asked for"));
+  });
+
+  test("refuses for now only where its GPUs may yet become known", () => {
+    const silent = {
+      name: "one",
+      host: "h",
+      lastSuccessAtMs: null,
+      failure: null,
+      isOutdated: false,
+    };
+    const answers = { ...silent, name: "two", lastSuccessAtMs: 0 };
+    const computing2 = (gpuIds: readonly string[], ...sources: readonly SourceState[]) =>
+      verdict(computeUnits, {
+        worker: { gpuIds },
+        request: { computeUnits: 2 },
+        moment: { sources },
+      });
+    expect(computing2([], answers, silent)).toEqual(forNow("spans 1 GPU(s), 2 asked for"));
+    expect(computing2([], answers)?.permanent).toBe(true);
+    expect(computing2(["a"], silent)?.permanent).toBe(true);
   });
 });
 

@@ -42,6 +42,11 @@ describe("status", () => {
     ["[N/A]", 1, "busy"],
   ];
 
+  test("where neither utilization nor processes are known, it is available", () => {
+    const { status, processes } = reportedFrom({ ...WELL, utilization: "[N/A]" }, "GPU-1", null);
+    expect([status, processes]).toEqual(["available", undefined]);
+  });
+
   test.each(busy)("utilization %s with %i processes: %s", (utilization, count, status) => {
     const processes = Array.from({ length: count }, () => PROCESS);
     expect(reportedFrom({ ...WELL, utilization }, "GPU-1", processes).status).toBe(status);

@@ -35,6 +35,18 @@ test("a GPU that does not tell its index stands in its place", () => {
   expect(roundsOf(["0", "[GPU is lost]", "2", "0"], "3")).toEqual([["0", "[GPU is lost]", "2"]]);
 });
 
+const LOST = "[GPU is lost]";
+
+test("rows that tell neither index nor count make no endless round", () => {
+  expect(roundsOf([LOST, LOST, LOST], LOST)).toEqual([[LOST], [LOST]]);
+});
+
+test("a row that tells neither begins a round after as many rows as the latest had", () => {
+  const before = ["0", "1", "2"];
+  const after = [LOST, "1", "2"];
+  expect(roundsOf([...before, ...after, ...after, LOST], "[N/A]")).toEqual([before, after, after]);
+});
+
 test("without a count, only the next round ends one", () => {
   expect(roundsOf(["0", "1", "0"], "[N/A]")).toEqual([["0", "1"]]);
 });

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** A worker may not send clients away for longer than this. */
 const LONGEST_MS = 30_000;

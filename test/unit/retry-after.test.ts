@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseRetryAfterMs } from "../../../src/dispatch/retry-after.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
+import { parseRetryAfterMs } from "../../src/retry-after.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
 const clock = new FakeClock(Date.UTC(2026, 0, 1, 12, 0, 0));
 const parse = (header: string | string[] | undefined) => parseRetryAfterMs(header, clock);
