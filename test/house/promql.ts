@@ -10,7 +10,9 @@ const LABEL = /(\w+)\s*(?:=~|!~|!=|=)/g;
 /** The metrics of an expression; those of other programs than ours only by their known prefixes. */
 export function metricsIn(expression: string): readonly Mention[] {
   const withoutTexts = expression.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
-  return [...withoutTexts.matchAll(SELECTOR)].map(([, name = "", selector = ""]) => ({
+  // The label gpu_id looks like one of them.
+  const withoutGroups = withoutTexts.replaceAll(/\b(?:by|on) \([^)]*\)/g, "");
+  return [...withoutGroups.matchAll(SELECTOR)].map(([, name = "", selector = ""]) => ({
     name,
     labels: [...selector.matchAll(LABEL)].map(([, label = ""]) => label),
   }));

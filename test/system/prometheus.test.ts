@@ -198,7 +198,13 @@ describe.skipIf(!hasTool("prometheus"))("by a real Prometheus (Debian: prometheu
     const states = async (): Promise<ReadonlySet<string>> => {
       const { groups } = (await prometheus.api("rules")) as RuleGroups;
       return new Set(
-        groups.flatMap(({ rules }) => rules.map(({ health: how, state }) => `${how} ${state}`)),
+        groups.flatMap(({ rules }) =>
+          rules.map(({ name, health: how, state }) => {
+            // On a busy machine the loop may well be late, though not for the minutes of the rule.
+            const isBusy = name === "EventLoopSlow" && state === "pending";
+            return `${how} ${isBusy ? "inactive" : state}`;
+          }),
+        ),
       );
     };
     // Before the first scrape the router looks as if it were down.
@@ -215,7 +221,11 @@ describe.skipIf(!hasTool("prometheus"))("by a real Prometheus (Debian: prometheu
 
 interface RuleGroups {
   readonly groups: readonly {
-    readonly rules: readonly { readonly health: string; readonly state: string }[];
+    readonly rules: readonly {
+      readonly name: string;
+      readonly health: string;
+      readonly state: string;
+    }[];
   }[];
 }
 

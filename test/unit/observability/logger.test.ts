@@ -131,7 +131,9 @@ test("a process that ends while the logger closes writes each line once", () => 
   const args = ["--input-type=module", "--eval", script];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   expect(status, stderr).toBe(0);
-  const messages = messagesIn(destination).filter((message) => !message.startsWith("logging service"));
+  const messages = messagesIn(destination).filter(
+    (message) => !message.startsWith("logging service"),
+  );
   expect(messages).toEqual(["before", "meanwhile"]);
 });
 
