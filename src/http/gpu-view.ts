@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Lease } from "../admission/leases.ts";
 import type { Cooldown } from "../failures/cooldown-view.ts";
-import type { Gpu, GpuProcess } from "../fleet/gpu.ts";
+import { contractFields, contractProcess } from "../fleet/contract-fields.ts";
+import type { Gpu } from "../fleet/gpu.ts";
 import type { FleetSnapshot, RetiredWorker } from "../fleet/snapshot.ts";
 import type { Worker } from "../fleet/worker.ts";
 import { seesEverything } from "./caller.ts";
@@ -111,21 +112,8 @@ export interface FleetView {
 export function viewGpu(gpu: Gpu, view: FleetView) {
   const workers = workersOn(gpu, view);
   return {
-    gpu_id: gpu.id,
-    name: gpu.name,
-    status: gpu.status,
-    compute_capability: gpu.computeCapability,
-    memory_total: gpu.memoryTotalBytes,
-    memory_used: gpu.memoryUsedBytes,
-    memory_free: gpu.memoryFreeBytes,
-    utilization: gpu.utilization,
-    temperature: gpu.temperatureC,
+    ...contractFields(gpu),
     too_hot: gpu.tooHot,
-    power_usage: gpu.powerUsageW,
-    power_limit: gpu.powerLimitW,
-    performance_index: gpu.performanceIndex,
-    error_rate: gpu.errorRate,
-    uptime: gpu.uptimeS,
     health: gpu.health === null ? null : { ...gpu.health, errors: [...gpu.health.errors] },
     active_requests: workers.reduce((sum, worker) => sum + view.ownLeases(worker.index), 0),
     queued_requests: view.queuedFor({
@@ -146,12 +134,8 @@ export function viewGpuDetail(gpu: Gpu, view: FleetView) {
   return {
     ...viewGpu(gpu, view),
     active_requests: leases,
-    processes: seesEverything(view.identity) ? (gpu.processes?.map(viewProcess) ?? null) : null,
+    processes: seesEverything(view.identity) ? (gpu.processes?.map(contractProcess) ?? null) : null,
   };
-}
-
-function viewProcess({ pid, name, memoryUsedBytes }: GpuProcess) {
-  return { pid, name, memory_used: memoryUsedBytes };
 }
 
 export function viewWorker(worker: Worker, view: FleetView) {

@@ -4,26 +4,14 @@ import { json, unauthorized } from "../../support/stub-behaviours.ts";
 import { startStubMonitoringService } from "../../support/stub-monitoring-service.ts";
 import { listenOnLoopback } from "../../support/stub-server.ts";
 import { startStubWorker } from "../../support/stub-worker.ts";
-import { startTestRouter } from "../../support/test-router.ts";
-import type { TestRouter, TestRouterOptions } from "../../support/test-router.ts";
+import type { TestRouter } from "../../support/test-router.ts";
+import { deadUrl, openRouter } from "./troubles-setup.ts";
 
 const CHAT = "/v1/chat/completions";
 const chat = { model: "stub-model", messages: [{ role: "user", content: "Hello" }] };
 /** For tests of what changes later. A start waits one interval for the first answers, not longer. */
 const HASTE = { gpu_monitoring: { update_interval: 0.05, health_check_interval: 0.05 } };
 const SOON = { timeout: 10_000, interval: 5 };
-
-async function openRouter(options: TestRouterOptions): Promise<TestRouter> {
-  const router = await startTestRouter(options);
-  onTestFinished(() => router.close());
-  return router;
-}
-
-async function deadUrl(): Promise<string> {
-  const server = await listenOnLoopback(0, () => {});
-  await server.close();
-  return server.url;
-}
 
 /** Resolves once /health says so. */
 async function untilHealth(router: TestRouter, state: object): Promise<void> {

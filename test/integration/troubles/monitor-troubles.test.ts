@@ -2,11 +2,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { words } from "../../support/documented-words.ts";
 import { reportedGpu, startStubMonitoringService } from "../../support/stub-monitoring-service.ts";
 import type { StubMonitoringService } from "../../support/stub-monitoring-service.ts";
-import { listenOnLoopback } from "../../support/stub-server.ts";
 import { startStubWorker } from "../../support/stub-worker.ts";
 import { startTestRouter } from "../../support/test-router.ts";
 import type { TestRouter, TestRouterOptions } from "../../support/test-router.ts";
 import { openMonitored, SOON } from "../faults/monitor-setup.ts";
+import { deadUrl } from "./troubles-setup.ts";
 
 /** A router before one stub worker that runs on these GPUs, and the monitor at `url`. */
 async function openBefore(url: string, gpus: readonly string[] = []): Promise<TestRouter> {
@@ -31,12 +31,6 @@ async function openMonitor(
   const monitor = await startStubMonitoringService();
   onTestFinished(() => monitor.close());
   return Object.assign(monitor, changes);
-}
-
-async function deadUrl(): Promise<string> {
-  const server = await listenOnLoopback(0, () => {});
-  await server.close();
-  return server.url;
 }
 
 /** Until the log has this message with these words in this field. */

@@ -7,27 +7,15 @@ import { openScene } from "../../support/router-scene.ts";
 import { destroyBeforeHeaders, error, held, json } from "../../support/stub-behaviours.ts";
 import { reportedGpu } from "../../support/stub-monitoring-service.ts";
 import { listenOnLoopback } from "../../support/stub-server.ts";
-import { startTestRouter } from "../../support/test-router.ts";
-import type { TestRouter, TestRouterOptions } from "../../support/test-router.ts";
+import type { TestRouter } from "../../support/test-router.ts";
 import { gpuSeen, openMonitored, SOON } from "../faults/monitor-setup.ts";
+import { deadUrl, openRouter } from "./troubles-setup.ts";
 
 const chat = "/v1/chat/completions";
 
 /** Where no worker is usable, a chat waits until its deadline. */
 function briefChat(router: TestRouter, model = "stub-model"): Promise<Response> {
   return router.post(chat, { ...CHAT, model }, { "x-timeout-ms": "150" });
-}
-
-async function openRouter(options: TestRouterOptions): Promise<TestRouter> {
-  const router = await startTestRouter(options);
-  onTestFinished(() => router.close());
-  return router;
-}
-
-async function deadUrl(): Promise<string> {
-  const server = await listenOnLoopback(0, () => {});
-  await server.close();
-  return server.url;
 }
 
 describe("requests are not routed", () => {
