@@ -1,3 +1,4 @@
+import "./v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { createApp, KNOWN_NAMES, type App } from "./app.ts";
 import { holdProcess, sleep, systemClock } from "./clock.ts";
