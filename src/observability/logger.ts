@@ -2,7 +2,7 @@ import pino from "pino";
 import { until, type Clock } from "../clock.ts";
 import type { Log, LogFn } from "../log.ts";
 import { censor } from "./censor.ts";
-import { LineBatch } from "./line-batch.ts";
+import { LineBatch, type Unmade } from "./line-batch.ts";
 import type { LogSender } from "./log-sender.ts";
 import { createLogShipper, type LogSink } from "./log-shipper.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -37,7 +37,8 @@ export interface Logger {
   close(): Promise<void>;
 }
 
-const BATCH_LENGTH = 32 * 1024;
+/** Some 32 KiB of lines about requests. */
+const BATCH_LINES = 80;
 /** A line waits no longer than this. */
 const FLUSH_MS = 200;
 /** Longest wait for a slow reader, or a slow Logging Service, at exit. */
@@ -48,7 +49,7 @@ export function createLogger({ clock, level, destination, ship }: LoggerOptions)
   const writer = new LogWriter(clock, destination);
   const batch = new LineBatch({
     clock,
-    maxLength: BATCH_LENGTH,
+    maxLines: BATCH_LINES,
     maxWaitMs: FLUSH_MS,
     write(lines) {
       writer.write(lines);
@@ -63,12 +64,8 @@ export function createLogger({ clock, level, destination, ship }: LoggerOptions)
     const start = `{"level":${pino.levels.values[at]},"time":`;
     return (fields, message) => {
       if (!logger.isLevelEnabled(at)) return;
-      const censored = censor(fields);
-      if (!isFlat(censored)) return logger[at](censored, message);
-      // The line that pino would make field by field, at a fifth of the cost.
-      const json = JSON.stringify(censored).slice(1, -1);
-      const msg = JSON.stringify(message);
-      batch.write(`${start}${clock.wallMs()}${json && ","}${json},"msg":${msg}}\n`);
+      if (isFlat(fields)) batch.write(new FlatLine(start, clock.wallMs(), { fields, message }));
+      else logger[at](censor(fields), message);
     };
   };
   const log: Log = {
@@ -112,10 +109,33 @@ function countsOf(writer: LogWriter, shipper: LogSender | null): LogCounts {
 }
 
 /** Nothing in it that JSON alone could not say: no error, no object that needs a serializer. */
-function isFlat(fields: Record<string, unknown>): boolean {
+function isFlat(fields: object): boolean {
   for (const name in fields) {
-    const value = fields[name];
+    const value = (fields as Record<string, unknown>)[name];
     if (typeof value === "object" && value !== null) return false;
   }
   return true;
+}
+
+/** The line that pino would make field by field, at a fifth of the cost. */
+class FlatLine implements Unmade {
+  readonly #start: string;
+  readonly #wallMs: number;
+  readonly #event: { readonly fields: object; readonly message: string };
+
+  constructor(
+    start: string,
+    wallMs: number,
+    event: { readonly fields: object; readonly message: string },
+  ) {
+    this.#start = start;
+    this.#wallMs = wallMs;
+    this.#event = event;
+  }
+
+  make(): string {
+    const { fields, message } = this.#event;
+    const json = JSON.stringify(censor(fields)).slice(1, -1);
+    return `${this.#start}${this.#wallMs}${json && ","}${json},"msg":${JSON.stringify(message)}}\n`;
+  }
 }

@@ -9,11 +9,16 @@ let batch: LineBatch;
 beforeEach(() => {
   clock = new FakeClock();
   written = [];
-  const write = (lines: string): void => void written.push(lines);
-  batch = new LineBatch({ clock, maxLength: 10, maxWaitMs: 200, write });
+  batch = batchOf(2);
 });
 
+function batchOf(maxLines: number): LineBatch {
+  const write = (lines: string): void => void written.push(lines);
+  return new LineBatch({ clock, maxLines, maxWaitMs: 200, write });
+}
+
 test("lines of one moment leave together", () => {
+  batch = batchOf(3);
   batch.write("one\n");
   batch.write("two\n");
   expect(written).toEqual([]);
@@ -24,13 +29,13 @@ test("lines of one moment leave together", () => {
 test("a full batch leaves at once, and the next one waits its own time", () => {
   batch.write("one\n");
   clock.advance(150);
-  batch.write("two\nthree\n");
-  expect(written).toEqual(["one\ntwo\nthree\n"]);
-  batch.write("four\n");
+  batch.write("two\n");
+  expect(written).toEqual(["one\ntwo\n"]);
+  batch.write("three\n");
   clock.advance(199);
   expect(written).toHaveLength(1);
   clock.advance(1);
-  expect(written).toEqual(["one\ntwo\nthree\n", "four\n"]);
+  expect(written).toEqual(["one\ntwo\n", "three\n"]);
 });
 
 test("nothing is written where there is nothing", () => {
@@ -40,4 +45,14 @@ test("nothing is written where there is nothing", () => {
   batch.flush();
   clock.advance(1000);
   expect(written).toEqual(["one\n"]);
+});
+
+test("lines that are not made yet are made when their batch leaves, in the order of all lines", () => {
+  let made = 0;
+  batch = batchOf(3);
+  batch.write({ make: () => `made ${++made}\n` });
+  batch.write("between\n");
+  expect(made).toBe(0);
+  batch.write({ make: () => `made ${++made}\n` });
+  expect(written).toEqual(["made 1\nbetween\nmade 2\n"]);
 });
