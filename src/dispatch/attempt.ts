@@ -72,8 +72,8 @@ export class Attempts {
       const { worker, request, sink, tags } = job;
       const { clock, signsOfLife, settings } = this.#options;
       const { maxAnswerBytes, streamIdleMs } = settings();
-      const options = upstreamRequest(worker, request);
       const pool = this.#poolFor(worker);
+      const options = upstreamRequest(worker, request, pool.basePath);
       pool.open += 1;
       const relay = new Relay({
         sink,
@@ -154,7 +154,9 @@ export class Attempts {
     const { connect = openPool } = this.#options;
     let pool = this.#pools.get(worker.url);
     if (!pool) {
-      pool = { upstream: connect(new URL(worker.url).origin), open: 0 };
+      const { origin, pathname } = new URL(worker.url);
+      const basePath = pathname === "/" ? "" : pathname;
+      pool = { upstream: connect(origin), basePath, open: 0 };
       this.#pools.set(worker.url, pool);
     }
     return pool;
@@ -163,6 +165,8 @@ export class Attempts {
 
 interface WorkerPool {
   readonly upstream: Upstream;
+  /** "" for http://host:8000, "/llm" for http://host/llm. */
+  readonly basePath: string;
   /** Attempts under way on it. */
   open: number;
 }
@@ -196,7 +200,7 @@ function openPool(origin: string): Upstream {
 }
 
 /** New headers from an allow list, and the client's own bytes: nothing else of the client's passes. */
-function upstreamRequest(worker: Worker, request: RoutedRequest) {
+function upstreamRequest(worker: Worker, request: RoutedRequest, basePath: string) {
   const served = worker.models.get(request.model);
   const renamed = served !== undefined && served.name !== request.model;
   const headers = [
@@ -212,19 +216,13 @@ function upstreamRequest(worker: Worker, request: RoutedRequest) {
   if (worker.apiKey !== null) headers.push("authorization", `Bearer ${worker.apiKey}`);
   return {
     method: "POST" as const,
-    path: basePath(worker.url) + request.path,
+    path: `${basePath}${request.path}`,
     headers,
     body: renamed ? withModel(request.body, served.name) : request.body,
   };
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** "" for http://host:8000, "/llm" for http://host/llm. */
-function basePath(url: string): string {
-  const slash = url.indexOf("/", url.indexOf("//") + 2);
-  return slash === -1 ? "" : url.slice(slash);
-}
 
 function idleError(idleMs: number, waitsForClient: boolean): RouterError {
   const message = waitsForClient

@@ -11,10 +11,11 @@ export interface TokenUsage {
 
 /** Reads the last usage object in the bytes; OpenAI's names first, then those of its newer API. */
 export function readUsage(body: Buffer): TokenUsage {
+  const answer = { body, end: body.toString("latin1", Math.max(0, body.length - END_BYTES)) };
   return {
-    promptTokens: lastNumber(body, '"prompt_tokens"') ?? lastNumber(body, '"input_tokens"'),
+    promptTokens: lastNumber(answer, '"prompt_tokens"') ?? lastNumber(answer, '"input_tokens"'),
     completionTokens:
-      lastNumber(body, '"completion_tokens"') ?? lastNumber(body, '"output_tokens"'),
+      lastNumber(answer, '"completion_tokens"') ?? lastNumber(answer, '"output_tokens"'),
   };
 }
 
@@ -25,12 +26,27 @@ export function countEvents(chunk: Buffer): number {
   return count;
 }
 
+/** Where nearly every engine puts the usage: text that short is searched sooner than bytes. */
+const END_BYTES = 512;
 const DIGITS = 12;
 
-function lastNumber(body: Buffer, key: string): number | null {
-  const at = body.lastIndexOf(key);
+interface AnswerBytes {
+  readonly body: Buffer;
+  readonly end: string;
+}
+
+function lastNumber({ body, end }: AnswerBytes, key: string): number | null {
+  const atInEnd = end.lastIndexOf(key);
+  if (atInEnd !== -1)
+    return numberIn(end.slice(atInEnd + key.length, atInEnd + key.length + DIGITS));
+  const at = end.length === body.length ? -1 : body.lastIndexOf(key);
   if (at === -1) return null;
-  const text = body.toString("latin1", at + key.length, at + key.length + DIGITS);
-  const match = /^\s*:\s*(\d+)/.exec(text);
-  return match ? Number(match[1]) : null;
+  return numberIn(body.toString("latin1", at + key.length, at + key.length + DIGITS));
+}
+
+/** Of what follows a member's name. */
+function numberIn(text: string): number | null {
+  const value = text.trimStart();
+  const number = value.startsWith(":") ? Number.parseInt(value.slice(1), 10) : NaN;
+  return number >= 0 ? number : null;
 }

@@ -80,6 +80,7 @@ function buildWorker(
 ): Worker {
   const { spec, facts } = entry;
   const engine = parts.engines[spec.engine];
+  const models = servedModels(entry);
   const gpuIds = spec.gpus === "auto" ? (gpuIdsByHost.get(hostOf(spec.url)) ?? []) : spec.gpus;
   return {
     index: entry.index,
@@ -99,7 +100,8 @@ function buildWorker(
     stateReason: facts.stateReason ?? null,
     cordon: cordonOver({ id: spec.id, gpuIds }, parts.cordons),
     modelsKnown: spec.models.length > 0 || facts.models !== undefined,
-    models: servedModels(entry),
+    models,
+    knowsModelMemory: statesMemory(models),
     loadedModels: facts.loadedModels ?? null,
     load: facts.load ?? null,
   };
@@ -126,6 +128,10 @@ function placementKey(workerId: string, gpuIds: readonly string[]): string {
 function servedModels({ spec, facts, dropped }: WorkerEntry): Map<string, ServedModel> {
   const models = spec.models.length > 0 ? spec.models : (facts.models ?? []).map(plainModel);
   return new Map(models.filter((m) => !dropped.has(m.name)).map((m) => [m.as, m]));
+}
+
+export function statesMemory(models: ReadonlyMap<string, ServedModel>): boolean {
+  return [...models.values()].some(({ memoryBytes }) => memoryBytes !== null);
 }
 
 function plainModel(name: string): ServedModel {

@@ -110,6 +110,8 @@ export interface Worker {
   readonly modelsKnown: boolean;
   /** By public name. */
   readonly models: ReadonlyMap<string, ServedModel>;
+  /** Of some of its models it is known how much GPU memory they need. */
+  readonly knowsModelMemory: boolean;
   readonly loadedModels: ReadonlySet<string> | null;
   readonly load: ReportedLoad | null;
 }

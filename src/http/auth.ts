@@ -4,6 +4,7 @@ import { RouterError } from "../errors.ts";
 import type { AuthThrottle } from "./auth-throttle.ts";
 import { isMistyped } from "./keys.ts";
 import type { Identity, KeyDirectory, Role } from "./keys.ts";
+import { LatestKeys } from "./latest-keys.ts";
 
 /** Who may use a route: everyone, every key, or the keys of that role and of admin. */
 type Access = "public" | Role;
@@ -40,13 +41,14 @@ const ALLOWED_ROLES: Readonly<Record<Role, readonly Role[]>> = {
  */
 export async function installAuth(app: FastifyInstance, deps: AuthDeps): Promise<void> {
   app.decorateRequest("identity", null);
+  const identifying = { ...deps, latest: new LatestKeys() };
   await app.register(bearerAuth, {
     addHook: false,
     keys: [],
     specCompliance: "rfc6749",
     // The plugin's own line about each bad key: refusals are already in the request log.
     verifyErrorLogLevel: "trace",
-    auth: (key, request) => identify(key, request, deps),
+    auth: (key, request) => identify(key, request, identifying),
   });
   const authenticate = createAuthenticate(app, deps.keys);
   app.addHook("onRoute", (route) => {
@@ -87,8 +89,12 @@ function createAuthenticate(app: FastifyInstance, keys: AuthDeps["keys"]): onReq
 }
 
 /** Called by the plugin with what follows "Bearer". The key decides first: good ones always pass. */
-function identify(key: string, request: FastifyRequest, deps: AuthDeps): boolean {
-  const identity = deps.keys().find(key);
+function identify(
+  key: string,
+  request: FastifyRequest,
+  deps: AuthDeps & { readonly latest: LatestKeys },
+): boolean {
+  const identity = deps.latest.find(key, request.raw.socket, deps.keys());
   if (identity === null) throw badKey(key, deps.throttle.countBadKey(request.ip));
   request.identity = identity;
   return true;

@@ -113,7 +113,8 @@ export class Connections {
     connection.unanswered += 1;
     connection.answer = response;
     this.openAnswers += 1;
-    response.once("close", connection.answered);
+    // It closes once by itself; "once" would cost a function and a list for each request.
+    response.on("close", connection.answered);
     if (connection.isSurplus || this.#deps.sendsAway()) response.shouldKeepAlive = false;
   }
 

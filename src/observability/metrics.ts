@@ -5,6 +5,7 @@ import { ERRORS, type RouterError } from "../errors.ts";
 import type { OutcomeClass } from "../failures/classify.ts";
 import { Exposition, registerGauge, registerTotal } from "./exposition.ts";
 import { registerGauges } from "./gauges.ts";
+import { InRows } from "./in-rows.ts";
 import type { MetricsView } from "./metrics-view.ts";
 import { createCounter, createHistogram } from "./tallies.ts";
 
@@ -44,7 +45,7 @@ const SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 export function createMetrics(view: MetricsView): Metrics {
   const exposition = new Exposition();
-  const requests = countRequests(exposition, view);
+  const ended = new InRows(countRequests(exposition, view));
   const attempts = countAttempts(exposition, view);
   const refusals = countRefusals(exposition);
   const ofProcess = countProcess(exposition);
@@ -54,11 +55,12 @@ export function createMetrics(view: MetricsView): Metrics {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   return {
-    ...requests,
-    ...attempts,
-    ...refusals,
-    ...ofProcess,
-    text: async () => (await exposition.text()) + (await registry.metrics()),
+    ...{ ...attempts, ...refusals, ...ofProcess },
+    requestEnded: (report) => ended.add(report),
+    async text() {
+      ended.catchUp();
+      return (await exposition.text()) + (await registry.metrics());
+    },
     contentType: registry.contentType,
   };
 }
@@ -66,7 +68,10 @@ export function createMetrics(view: MetricsView): Metrics {
 /** Sums over other gauges, under names that Prometheus keeps for counters. */
 const MISNAMED = ["resources", "handles", "requests"].map((what) => `nodejs_active_${what}_total`);
 
-function countRequests(exposition: Exposition, { paths }: MetricsView) {
+function countRequests(
+  exposition: Exposition,
+  { paths }: MetricsView,
+): (report: RequestReport) => void {
   const requests = createCounter(exposition, {
     name: "router_requests_total",
     help: "Routed requests that ended, by API path and HTTP status (499 = the client had gone, cut = the stream broke).",
@@ -104,20 +109,17 @@ function countRequests(exposition: Exposition, { paths }: MetricsView) {
     labels: ["kind"],
     known: { first: () => ["prompt", "completion"] },
   });
-  return {
-    requestEnded(report: RequestReport): void {
-      const { path, status, queueMs, totalMs, firstByteMs } = report;
-      const { promptTokens, completionTokens } = report;
-      const wasCut = report.errorCode !== null && status < 300;
-      requests(1, path, wasCut ? "cut" : String(status));
-      duration(totalMs / 1000, path);
-      // Each wait is rounded to whole milliseconds.
-      if (firstByteMs !== null) firstByte(Math.max(0, firstByteMs - queueMs) / 1000, path);
-      if (queueMs > 0) queueWait(queueMs / 1000, BANDS[report.band] ?? "");
-      if (report.attempts > 1) retries(report.attempts - 1, path);
-      if (promptTokens !== null) tokens(promptTokens, "prompt");
-      if (completionTokens !== null) tokens(completionTokens, "completion");
-    },
+  return (report) => {
+    const { path, status, attempts, queueMs, firstByteMs, promptTokens, completionTokens } = report;
+    const wasCut = report.errorCode !== null && status < 300;
+    requests(1, path, wasCut ? "cut" : String(status));
+    duration(report.totalMs / 1000, path);
+    // Each wait is rounded to whole milliseconds.
+    if (firstByteMs !== null) firstByte(Math.max(0, firstByteMs - queueMs) / 1000, path);
+    if (queueMs > 0) queueWait(queueMs / 1000, BANDS[report.band] ?? "");
+    if (attempts > 1) retries(attempts - 1, path);
+    if (promptTokens !== null) tokens(promptTokens, "prompt");
+    if (completionTokens !== null) tokens(completionTokens, "completion");
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RequestReport } from "../dispatch/request-report.ts";
+import { InRows } from "./in-rows.ts";
 
 /** What each user asked for since the start, for GET /api/v1/metrics as JSON. */
 export interface UserUsage {
@@ -16,7 +17,13 @@ const OTHERS = "(others)";
 export class UsageByUser {
   readonly #rows = new Map<string, { -readonly [Key in keyof UserUsage]: UserUsage[Key] }>();
 
+  readonly #reports = new InRows<RequestReport>((report) => this.#count(report));
+
   add(report: RequestReport): void {
+    this.#reports.add(report);
+  }
+
+  #count(report: RequestReport): void {
     const { user, status, errorCode, promptTokens, completionTokens, totalMs } = report;
     const known = this.#rows.has(user) || this.#rows.size < USERS_MAX;
     const userId = known ? user : OTHERS;
@@ -32,6 +39,7 @@ export class UsageByUser {
   }
 
   rows(): UserUsage[] {
+    this.#reports.catchUp();
     return [...this.#rows.values()];
   }
 }

@@ -1,5 +1,5 @@
 import type { FleetSnapshot } from "../fleet/snapshot.ts";
-import type { Worker } from "../fleet/worker.ts";
+import type { ApiPath, RequestType, Worker } from "../fleet/worker.ts";
 import { modelLoadCost } from "./load.ts";
 import { clampScore } from "./scores.ts";
 import type { Filter, RoutingRequest, RoutingView, Strategy, WeightedScorer } from "./stages.ts";
@@ -29,7 +29,14 @@ interface Stages {
   readonly filters: Readonly<Record<"snapshot" | "moment", readonly Filter[]>>;
   readonly scorers: Readonly<Record<"snapshot" | "moment", readonly WeightedScorer[]>>;
   snapshot: FleetSnapshot | null;
-  readonly known: Map<string, Settled>;
+  /** By model, and then one after the other: a model is asked for on few paths. */
+  readonly known: Map<string, Known[]>;
+}
+
+interface Known {
+  readonly path: ApiPath | null;
+  readonly type: RequestType;
+  readonly settled: Settled;
 }
 
 const stagesByStrategy = new WeakMap<Strategy, Stages>();
@@ -44,11 +51,14 @@ export function settle(strategy: Strategy, request: RoutingRequest, view: Routin
   // Unknown models are not remembered: clients choose the names, and could fill the memory with them.
   if (!serving) return { workers: [], filters: [], scorers: [] };
   // A need of its own makes a request one of a kind.
-  const key = request.computeUnits === null ? keyOf(request) : null;
-  const known = key === null ? undefined : stages.known.get(key);
-  if (known) return known;
+  if (request.computeUnits !== null) return settleWorkers(stages, serving, { request, view });
+  let known = stages.known.get(request.model);
+  if (!known) stages.known.set(request.model, (known = []));
+  for (const { path, type, settled } of known) {
+    if (path === request.path && type === request.type) return settled;
+  }
   const settled = settleWorkers(stages, serving, { request, view });
-  if (key !== null) stages.known.set(key, settled);
+  known.push({ path: request.path, type: request.type, settled });
   return settled;
 }
 
@@ -72,10 +82,6 @@ function settleWorkers(
     return { worker, speed, loadCost, score };
   });
   return { workers, filters: filters.moment, scorers: scorers.moment };
-}
-
-function keyOf({ path, type, model }: RoutingRequest): string {
-  return `${path} ${type} ${model}`;
 }
 
 function stagesOf(strategy: Strategy): Stages {

@@ -1,4 +1,5 @@
 import type { Gpu, GpuReading } from "../../src/fleet/gpu.ts";
+import { statesMemory } from "../../src/fleet/snapshot.ts";
 import type { Worker, WorkerSpec } from "../../src/fleet/worker.ts";
 import type { Log, LogFn } from "../../src/log.ts";
 
@@ -74,6 +75,7 @@ export function workerAt(index: number, changes: Partial<Worker> = {}): Worker {
     cordon: null,
     modelsKnown: true,
     models: new Map(),
+    knowsModelMemory: statesMemory(changes.models ?? new Map()),
     loadedModels: null,
     load: null,
     ...changes,

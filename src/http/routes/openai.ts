@@ -72,7 +72,7 @@ function routeToWorker(
   reply.hijack();
   const rateLimits = (): string[] => rateLimitHeaders(deps.quotas.rateOf(routed.user));
   const answer = new HttpAnswer(reply.raw, request.id, rateLimits);
-  reply.raw.once("close", () => {
+  reply.raw.on("close", () => {
     if (!reply.raw.writableFinished) routed.abandonment.abandon("client_gone");
   });
   deps.routeRequest(routed, answer).then(

@@ -42,7 +42,8 @@ export function allocatedBytes(worker: Worker, request: MemoryRequest): number {
 }
 
 function neededBytes(worker: Worker, request: MemoryRequest): number {
-  return request.memoryBytes ?? worker.models.get(request.model)?.memoryBytes ?? 0;
+  if (request.memoryBytes !== null) return request.memoryBytes;
+  return worker.knowsModelMemory ? (worker.models.get(request.model)?.memoryBytes ?? 0) : 0;
 }
 
 function allocates(worker: Worker, request: MemoryRequest): boolean {

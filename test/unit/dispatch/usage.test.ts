@@ -23,6 +23,22 @@ describe("token usage", () => {
     expect(usageOf(`${chunks.join("")}data: [DONE]\n\n`).completionTokens).toBe(3);
   });
 
+  test.each([0, 1, 490, 500, 505, 512, 600, 5000])(
+    "is found with %i bytes after it, by which some engines tell their timings",
+    (bytes) => {
+      const usage = '{"usage":{"prompt_tokens":12,"completion_tokens":345},"timings":"';
+      expect(usageOf(usage + "x".repeat(bytes))).toEqual({
+        promptTokens: 12,
+        completionTokens: 345,
+      });
+    },
+  );
+
+  test.each(['"prompt_tokens" 5', '"prompt_tokens":-5', '"prompt_tokens":"5"', '"prompt_tokens"'])(
+    "is unknown from %s",
+    (text) => expect(usageOf(text).promptTokens).toBeNull(),
+  );
+
   test("is unknown where the worker says nothing, or null", () => {
     const nothing = { promptTokens: null, completionTokens: null };
     expect(usageOf("")).toEqual(nothing);

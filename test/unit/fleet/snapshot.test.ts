@@ -129,3 +129,10 @@ describe("a worker that was never asked", () => {
     });
   });
 });
+
+test("a worker knows whether any of its models says how much memory it needs", () => {
+  const plain = { name: "a", as: "a", minComputeCapability: null, memoryBytes: null };
+  expect(onlyWorker({ models: [plain] }).knowsModelMemory).toBe(false);
+  const large = { ...plain, name: "b", as: "b", memoryBytes: 1e9 };
+  expect(onlyWorker({ models: [plain, large] }).knowsModelMemory).toBe(true);
+});
