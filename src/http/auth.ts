@@ -28,6 +28,10 @@ interface AuthDeps {
   readonly publicPrefixes: readonly string[];
 }
 
+interface IdentifyDeps extends AuthDeps {
+  readonly latest: LatestKeys;
+}
+
 const ALLOWED_ROLES: Readonly<Record<Role, readonly Role[]>> = {
   user: ["user", "service", "operator", "admin"],
   service: ["service", "admin"],
@@ -50,7 +54,7 @@ export async function installAuth(app: FastifyInstance, deps: AuthDeps): Promise
     verifyErrorLogLevel: "trace",
     auth: (key, request) => identify(key, request, identifying),
   });
-  const authenticate = createAuthenticate(app, deps.keys);
+  const authenticate = createAuthenticate(app, identifying);
   app.addHook("onRoute", (route) => {
     const access = accessOf(route, deps.publicPrefixes);
     if (access === "public") return;
@@ -73,13 +77,19 @@ function accessOf(route: RouteOptions, publicPrefixes: readonly string[]): Acces
   throw new Error(`route ${String(route.method)} ${route.url} must declare config.access`);
 }
 
-function createAuthenticate(app: FastifyInstance, keys: AuthDeps["keys"]): onRequestHookHandler {
+function createAuthenticate(
+  app: FastifyInstance,
+  { keys, latest }: Pick<IdentifyDeps, "keys" | "latest">,
+): onRequestHookHandler {
   const { verifyBearerAuth } = app;
   if (!verifyBearerAuth) throw new Error("@fastify/bearer-auth did not register");
   return (request, reply, done) => {
     if (keys().size === 0) done(noKeysConfigured());
     else if (hasKeyInQuery(request.url)) done(keyInQuery());
     else {
+      const { socket, headers } = request.raw;
+      request.identity = latest.identityOf(socket, headers.authorization ?? "", keys());
+      if (request.identity !== null) return done();
       verifyBearerAuth(request, reply, (error) => {
         if (error === undefined || error instanceof RouterError) done(error);
         else done(noBearerKey(request));
@@ -89,14 +99,13 @@ function createAuthenticate(app: FastifyInstance, keys: AuthDeps["keys"]): onReq
 }
 
 /** Called by the plugin with what follows "Bearer". The key decides first: good ones always pass. */
-function identify(
-  key: string,
-  request: FastifyRequest,
-  deps: AuthDeps & { readonly latest: LatestKeys },
-): boolean {
-  const identity = deps.latest.find(key, request.raw.socket, deps.keys());
+function identify(key: string, request: FastifyRequest, deps: IdentifyDeps): boolean {
+  const keys = deps.keys();
+  const identity = keys.find(key);
   if (identity === null) throw badKey(key, deps.throttle.countBadKey(request.ip));
   request.identity = identity;
+  const { socket, headers } = request.raw;
+  deps.latest.remember(socket, headers.authorization ?? "", { keys, identity });
   return true;
 }
 

@@ -4,25 +4,28 @@ import type { Identity, KeyDirectory } from "./keys.ts";
 
 interface Latest {
   readonly keys: KeyDirectory;
-  readonly key: Buffer;
+  readonly header: Buffer;
   readonly identity: Identity;
 }
 
 /**
- * The good key that each connection brought last. Clients keep their connections, and amid a request
- * the digest of the same key once more costs as much as the choice of a worker.
+ * The Authorization header with the good key that each connection brought last. Clients keep their
+ * connections, and amid a request the digest of the same key once more costs more than the choice of
+ * a worker.
  */
 export class LatestKeys {
   readonly #byConnection = new WeakMap<Socket, Latest>();
 
-  /** As `keys.find`. What was found in a directory counts for as long as it is the one asked. */
-  find(key: string, connection: Socket, keys: KeyDirectory): Identity | null {
+  /** Whose header it is: good as long as the directory is the one that knew the key. */
+  remember(connection: Socket, header: string, known: Omit<Latest, "header">): void {
+    this.#byConnection.set(connection, { ...known, header: Buffer.from(header) });
+  }
+
+  /** null: another header than the latest, or the keys have changed. */
+  identityOf(connection: Socket, header: string, keys: KeyDirectory): Identity | null {
     const latest = this.#byConnection.get(connection);
-    const bytes = Buffer.from(key);
-    if (latest?.keys === keys && isSame(latest.key, bytes)) return latest.identity;
-    const identity = keys.find(key);
-    if (identity !== null) this.#byConnection.set(connection, { keys, key: bytes, identity });
-    return identity;
+    if (latest?.keys !== keys) return null;
+    return isSame(latest.header, Buffer.from(header)) ? latest.identity : null;
   }
 }
 

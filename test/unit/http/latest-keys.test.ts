@@ -1,62 +1,48 @@
 import { hash } from "node:crypto";
 import { Socket } from "node:net";
-import { expect, test } from "vitest";
-import { createKeyDirectory, type KeyDirectory } from "../../../src/http/keys.ts";
+import { beforeEach, expect, test } from "vitest";
+import { createKeyDirectory, type Identity, type KeyDirectory } from "../../../src/http/keys.ts";
 import { LatestKeys } from "../../../src/http/latest-keys.ts";
 
-/** A directory that counts how often it is asked. */
-function directoryOf(...users: readonly string[]): KeyDirectory & { asked: number } {
-  const directory = createKeyDirectory(
-    users.map((user) => {
-      const sha256 = hash("sha256", `key-of-${user}`, "hex");
-      return { id: user, user, role: "user", sha256 };
-    }),
-  );
-  return {
-    asked: 0,
-    size: directory.size,
-    find(key) {
-      this.asked += 1;
-      return directory.find(key);
-    },
-  };
-}
+const sha256 = hash("sha256", "key-of-alice", "hex");
+const directory = (): KeyDirectory =>
+  createKeyDirectory([{ id: "alice", user: "alice", role: "user", sha256 }]);
+const HEADER = "Bearer key-of-alice";
 
-test("a connection's key is looked up once, and others' keys are others'", () => {
-  const keys = directoryOf("alice", "bob");
-  const latest = new LatestKeys();
-  const connection = new Socket();
-  for (let i = 0; i < 3; i++) {
-    expect(latest.find("key-of-alice", connection, keys)?.user).toBe("alice");
-  }
-  expect(keys.asked).toBe(1);
-  expect(latest.find("key-of-bob", connection, keys)?.user).toBe("bob");
-  expect(latest.find("key-of-alice", connection, keys)?.user).toBe("alice");
-  expect(keys.asked).toBe(3);
+let keys: KeyDirectory;
+let identity: Identity;
+let latest: LatestKeys;
+let connection: Socket;
+
+beforeEach(() => {
+  keys = directory();
+  identity = keys.find("key-of-alice")!;
+  latest = new LatestKeys();
+  connection = new Socket();
+  latest.remember(connection, HEADER, { keys, identity });
 });
 
-test("what one connection brought says nothing about another", () => {
-  const keys = directoryOf("alice");
-  const latest = new LatestKeys();
-  latest.find("key-of-alice", new Socket(), keys);
-  latest.find("key-of-alice", new Socket(), keys);
-  expect(keys.asked).toBe(2);
+test("the header of the latest good key says whose it is", () => {
+  expect(latest.identityOf(connection, HEADER, keys)).toBe(identity);
+  expect(latest.identityOf(connection, HEADER, keys)).toBe(identity);
 });
 
-test("a bad key after a good one is refused, also one that is longer, shorter or much the same", () => {
-  const keys = directoryOf("alice");
-  const latest = new LatestKeys();
-  const connection = new Socket();
-  latest.find("key-of-alice", connection, keys);
-  for (const bad of ["key-of-alicf", "key-of-alice1", "key-of-alic", "", "xey-of-alice"]) {
-    expect(latest.find(bad, connection, keys)).toBeNull();
-  }
-  expect(latest.find("key-of-alice", connection, keys)?.user).toBe("alice");
+test.each([
+  "Bearer key-of-alicf",
+  "Bearer key-of-alice1",
+  "Bearer key-of-alic",
+  "bearer key-of-alice",
+  "",
+])("%j says nothing", (header) => {
+  expect(latest.identityOf(connection, header, keys)).toBeNull();
 });
 
-test("a key that was taken out of the configuration ends on open connections, too", () => {
-  const latest = new LatestKeys();
-  const connection = new Socket();
-  expect(latest.find("key-of-alice", connection, directoryOf("alice", "bob"))).not.toBeNull();
-  expect(latest.find("key-of-alice", connection, directoryOf("bob"))).toBeNull();
+test("another connection says nothing, and another key takes the place of the first", () => {
+  expect(latest.identityOf(new Socket(), HEADER, keys)).toBeNull();
+  latest.remember(connection, "Bearer other", { keys, identity });
+  expect(latest.identityOf(connection, HEADER, keys)).toBeNull();
+});
+
+test("it ends with the keys that it was found in: a reload may have taken it out", () => {
+  expect(latest.identityOf(connection, HEADER, directory())).toBeNull();
 });
