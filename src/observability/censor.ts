@@ -12,6 +12,10 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   "token",
 ]);
 
+export function isSecret(name: string): boolean {
+  return SECRET_NAMES.has(name);
+}
+
 type Fields = Record<string, unknown>;
 
 /** The fields with every value of a secret's name replaced, at any depth of plain objects. */
@@ -20,7 +24,7 @@ export function censor(fields: object): Fields {
   let censored = given;
   for (const name in given) {
     const value = given[name];
-    const replaced = SECRET_NAMES.has(name) ? "[redacted]" : inside(value);
+    const replaced = isSecret(name) ? "[redacted]" : inside(value);
     if (replaced === value) continue;
     if (censored === given) censored = { ...given };
     censored[name] = replaced;

@@ -1,7 +1,7 @@
 import pino from "pino";
 import { until, type Clock } from "../clock.ts";
 import type { Log, LogFn } from "../log.ts";
-import { censor } from "./censor.ts";
+import { censor, isSecret } from "./censor.ts";
 import { LineBatch, type Unmade } from "./line-batch.ts";
 import type { LogSender } from "./log-sender.ts";
 import { createLogShipper, type LogSink } from "./log-shipper.ts";
@@ -64,7 +64,7 @@ export function createLogger({ clock, level, destination, ship }: LoggerOptions)
     const start = `{"level":${pino.levels.values[at]},"time":`;
     return (fields, message) => {
       if (!logger.isLevelEnabled(at)) return;
-      if (isFlat(fields)) batch.write(new FlatLine(start, clock.wallMs(), { fields, message }));
+      if (isPlain(fields)) batch.write(new PlainLine(start, clock.wallMs(), { fields, message }));
       else logger[at](censor(fields), message);
     };
   };
@@ -108,17 +108,17 @@ function countsOf(writer: LogWriter, shipper: LogSender | null): LogCounts {
   };
 }
 
-/** Nothing in it that JSON alone could not say: no error, no object that needs a serializer. */
-function isFlat(fields: object): boolean {
+/** Nothing in it to hide, and nothing that JSON alone could not say: no error, no object. */
+function isPlain(fields: object): boolean {
   for (const name in fields) {
     const value = (fields as Record<string, unknown>)[name];
-    if (typeof value === "object" && value !== null) return false;
+    if (isSecret(name) || (typeof value === "object" && value !== null)) return false;
   }
   return true;
 }
 
 /** The line that pino would make field by field, at a fifth of the cost. */
-class FlatLine implements Unmade {
+class PlainLine implements Unmade {
   readonly #start: string;
   readonly #wallMs: number;
   readonly #event: { readonly fields: object; readonly message: string };
@@ -135,7 +135,7 @@ class FlatLine implements Unmade {
 
   make(): string {
     const { fields, message } = this.#event;
-    const json = JSON.stringify(censor(fields)).slice(1, -1);
+    const json = JSON.stringify(fields).slice(1, -1);
     return `${this.#start}${this.#wallMs}${json && ","}${json},"msg":${JSON.stringify(message)}}\n`;
   }
 }

@@ -5,14 +5,16 @@ import { measureShares } from "./shares.ts";
 
 /**
  * CPU time per routed chat completion, everything on, against the least that a proxy in Node can do,
- * in interleaved rounds of one run. Wall-clock time on a shared machine says little; CPU time does.
+ * both under load at once: what else the machine does, and how awake workers and clients are, is then
+ * the same for both. One after the other, the faster one finds its peers awake and its requests in
+ * batches. Wall-clock time on a shared machine says little; CPU time does.
  */
 const ROUNDS = Number(process.argv[2] ?? 15);
 /** Until the compilers are done with the router, which has more to be compiled. */
 const WARM_UP_REQUESTS = 60_000;
-/** Short rounds: what else the machine does meanwhile then meets both alike. */
-const ROUND_REQUESTS = 3000;
-const CONNECTIONS = 32;
+const ROUND_S = 2;
+/** To each of the two. */
+const CONNECTIONS = 16;
 /** About a kilobyte, as a short chat. */
 const body = JSON.stringify({
   model: "bench",
@@ -30,12 +32,12 @@ async function main(): Promise<void> {
     const { urls } = await start("upstream.ts", []);
     const bare = await start("bare-proxy.ts", urls);
     const router = await start("whole-router.ts", urls);
-    for (const proxy of [bare, router]) await load(proxy, WARM_UP_REQUESTS);
+    for (const proxy of [bare, router]) await load(proxy, { amount: WARM_UP_REQUESTS });
     const rounds: Round[] = [];
     for (let i = 0; i < ROUNDS; i++) {
-      const round = { bareUs: await cpuPerRequest(bare), routerUs: await cpuPerRequest(router) };
-      rounds.push(round);
-      print(`round ${i + 1}: bare ${us(round.bareUs)}  router ${us(round.routerUs)}`);
+      const [bareUs, routerUs] = await Promise.all([cpuPerRequest(bare), cpuPerRequest(router)]);
+      rounds.push({ bareUs, routerUs });
+      print(`round ${i + 1}: bare ${us(bareUs)}  router ${us(routerUs)}`);
     }
     report(rounds);
   } finally {
@@ -50,23 +52,27 @@ interface Round {
 
 async function cpuPerRequest(proxy: CpuChild): Promise<number> {
   const beforeUs = await proxy.cpuUs();
-  await load(proxy, ROUND_REQUESTS);
-  return ((await proxy.cpuUs()) - beforeUs) / ROUND_REQUESTS;
+  const requests = await load(proxy, { duration: ROUND_S });
+  return ((await proxy.cpuUs()) - beforeUs) / requests;
 }
 
-/** Anything but 200 spoils the run. */
-async function load(proxy: CpuChild, requests: number): Promise<void> {
+/** How many were answered. Anything but 200 spoils the run. */
+async function load(
+  proxy: CpuChild,
+  until: { readonly amount: number } | { readonly duration: number },
+): Promise<number> {
   const result = await autocannon({
     url: `${proxy.urls[0]}/v1/chat/completions`,
     method: "POST",
     headers: { authorization: `Bearer ${BENCH_KEY}`, "content-type": "application/json" },
     body,
     connections: CONNECTIONS,
-    amount: requests,
+    ...until,
   });
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${result.non2xx} refusals and ${result.errors} errors at ${proxy.urls[0]}`);
   }
+  return result["2xx"];
 }
 
 function report(rounds: readonly Round[]): void {
