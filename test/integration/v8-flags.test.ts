@@ -16,8 +16,9 @@ const LIVED_LONG = `
 `;
 
 function isYoung(script: string): string {
-  // One compiler less, so that it is the same in each run.
-  const flags = ["--allow-natives-syntax", "--no-maglev", "--input-type=module"];
+  // One compiler, and in the same thread, so that it is the same in each run.
+  const compiler = ["--no-maglev", "--single-threaded"];
+  const flags = ["--allow-natives-syntax", ...compiler, "--input-type=module"];
   return execFileSync(process.execPath, [...flags, "--eval", script], { encoding: "utf8" }).trim();
 }
 
