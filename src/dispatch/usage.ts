@@ -47,6 +47,6 @@ function lastNumber({ body, end }: AnswerBytes, key: string): number | null {
 /** Of what follows a member's name. */
 function numberIn(text: string): number | null {
   const value = text.trimStart();
-  const number = value.startsWith(":") ? Number.parseInt(value.slice(1), 10) : NaN;
-  return number >= 0 ? number : null;
+  const digits = value.startsWith(":") ? value.slice(1).trimStart() : "";
+  return digits >= "0" && digits < ":" ? Number.parseInt(digits, 10) : null;
 }

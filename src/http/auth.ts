@@ -2,9 +2,9 @@ import bearerAuth from "@fastify/bearer-auth";
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify";
 import { RouterError } from "../errors.ts";
 import type { AuthThrottle } from "./auth-throttle.ts";
+import { ConnectionKeys } from "./connection-keys.ts";
 import { isMistyped } from "./keys.ts";
 import type { Identity, KeyDirectory, Role } from "./keys.ts";
-import { LatestKeys } from "./latest-keys.ts";
 
 /** Who may use a route: everyone, every key, or the keys of that role and of admin. */
 type Access = "public" | Role;
@@ -29,7 +29,7 @@ interface AuthDeps {
 }
 
 interface IdentifyDeps extends AuthDeps {
-  readonly latest: LatestKeys;
+  readonly known: ConnectionKeys;
 }
 
 const ALLOWED_ROLES: Readonly<Record<Role, readonly Role[]>> = {
@@ -45,7 +45,7 @@ const ALLOWED_ROLES: Readonly<Record<Role, readonly Role[]>> = {
  */
 export async function installAuth(app: FastifyInstance, deps: AuthDeps): Promise<void> {
   app.decorateRequest("identity", null);
-  const identifying = { ...deps, latest: new LatestKeys() };
+  const identifying = { ...deps, known: new ConnectionKeys() };
   await app.register(bearerAuth, {
     addHook: false,
     keys: [],
@@ -79,7 +79,7 @@ function accessOf(route: RouteOptions, publicPrefixes: readonly string[]): Acces
 
 function createAuthenticate(
   app: FastifyInstance,
-  { keys, latest }: Pick<IdentifyDeps, "keys" | "latest">,
+  { keys, known }: Pick<IdentifyDeps, "keys" | "known">,
 ): onRequestHookHandler {
   const { verifyBearerAuth } = app;
   if (!verifyBearerAuth) throw new Error("@fastify/bearer-auth did not register");
@@ -88,7 +88,7 @@ function createAuthenticate(
     else if (hasKeyInQuery(request.url)) done(keyInQuery());
     else {
       const { socket, headers } = request.raw;
-      request.identity = latest.identityOf(socket, headers.authorization ?? "", keys());
+      request.identity = known.identityOf(socket, headers.authorization ?? "", keys());
       if (request.identity !== null) return done();
       verifyBearerAuth(request, reply, (error) => {
         if (error === undefined || error instanceof RouterError) done(error);
@@ -105,7 +105,7 @@ function identify(key: string, request: FastifyRequest, deps: IdentifyDeps): boo
   if (identity === null) throw badKey(key, deps.throttle.countBadKey(request.ip));
   request.identity = identity;
   const { socket, headers } = request.raw;
-  deps.latest.remember(socket, headers.authorization ?? "", { keys, identity });
+  deps.known.remember(socket, headers.authorization ?? "", { keys, identity });
   return true;
 }
 

@@ -11,7 +11,7 @@ export interface Identity {
   readonly role: Role;
 }
 
-/** One entry of auth.keys. The key itself is stored nowhere. */
+/** One entry of auth.keys. The key itself is in no file, and in memory only while a connection shows it. */
 export interface KeyEntry {
   readonly id: string;
   readonly user: string;

@@ -4,12 +4,14 @@ export interface LineBatchOptions {
   readonly clock: Clock;
   /** A batch leaves with this many lines; */
   readonly maxLines: number;
+  /** or with so many UTF-16 units of lines that are made already: only those may be long; */
+  readonly maxLength: number;
   /** or once its oldest line has waited this long. */
   readonly maxWaitMs: number;
   readonly write: (lines: string) => void;
 }
 
-/** A line that is made when its batch leaves. */
+/** A line that is made when its batch leaves. A short one, and making it must not throw. */
 export interface Unmade {
   make(): string;
 }
@@ -22,6 +24,8 @@ export interface Unmade {
 export class LineBatch {
   readonly #options: LineBatchOptions;
   #lines: (string | Unmade)[] = [];
+  /** Of those that are made. */
+  #length = 0;
   #timer: Timer | null = null;
 
   constructor(options: LineBatchOptions) {
@@ -29,9 +33,10 @@ export class LineBatch {
   }
 
   write(line: string | Unmade): void {
-    const { clock, maxLines, maxWaitMs } = this.#options;
+    const { clock, maxLines, maxLength, maxWaitMs } = this.#options;
     this.#lines.push(line);
-    if (this.#lines.length >= maxLines) this.flush();
+    if (typeof line === "string") this.#length += line.length;
+    if (this.#lines.length >= maxLines || this.#length >= maxLength) this.flush();
     else this.#timer ??= clock.after(maxWaitMs, () => this.flush());
   }
 
@@ -46,6 +51,7 @@ export class LineBatch {
     this.#timer = null;
     const lines = this.#lines;
     this.#lines = [];
+    this.#length = 0;
     return lines.map((line) => (typeof line === "string" ? line : line.make())).join("");
   }
 }

@@ -37,8 +37,9 @@ export interface Logger {
   close(): Promise<void>;
 }
 
-/** Some 32 KiB of lines about requests. */
+/** Of lines about requests, some 32 KiB. */
 const BATCH_LINES = 80;
+const BATCH_LENGTH = 32 * 1024;
 /** A line waits no longer than this. */
 const FLUSH_MS = 200;
 /** Longest wait for a slow reader, or a slow Logging Service, at exit. */
@@ -50,6 +51,7 @@ export function createLogger({ clock, level, destination, ship }: LoggerOptions)
   const batch = new LineBatch({
     clock,
     maxLines: BATCH_LINES,
+    maxLength: BATCH_LENGTH,
     maxWaitMs: FLUSH_MS,
     write(lines) {
       writer.write(lines);
@@ -108,14 +110,16 @@ function countsOf(writer: LogWriter, shipper: LogSender | null): LogCounts {
   };
 }
 
-/** Nothing in it to hide, and nothing that JSON alone could not say: no error, no object. */
+/** Nothing in it to hide, and nothing that JSON alone could not say: no error, no object, no bigint. */
 function isPlain(fields: object): boolean {
   for (const name in fields) {
     const value = (fields as Record<string, unknown>)[name];
-    if (isSecret(name) || (typeof value === "object" && value !== null)) return false;
+    if (isSecret(name) || !(value === null || PLAIN_TYPES.has(typeof value))) return false;
   }
   return true;
 }
+
+const PLAIN_TYPES: ReadonlySet<string> = new Set(["string", "number", "boolean", "undefined"]);
 
 /** The line that pino would make field by field, at a fifth of the cost. */
 class PlainLine implements Unmade {

@@ -5,9 +5,9 @@ import { measureShares } from "./shares.ts";
 
 /**
  * CPU time per routed chat completion, everything on, against the least that a proxy in Node can do,
- * both under load at once: what else the machine does, and how awake workers and clients are, is then
- * the same for both. One after the other, the faster one finds its peers awake and its requests in
- * batches. Wall-clock time on a shared machine says little; CPU time does.
+ * both under load at once, from one client: what else the machine does, and how awake workers and
+ * client are, is then the same for both. The faster one still gets more requests, and so larger batches.
+ * Wall-clock time on a shared machine says little; CPU time does.
  */
 const ROUNDS = Number(process.argv[2] ?? 15);
 /** Until the compilers are done with the router, which has more to be compiled. */
@@ -84,7 +84,7 @@ function report(rounds: readonly Round[]): void {
     `ratio  ${median(ratios).toFixed(2)}  ` +
       `(${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)} in ${rounds.length} rounds)`,
   );
-  print("\nthe router's own parts, each measured alone in a loop:");
+  print("\nthe router's own parts, each alone in a loop, where it costs less than amid a request:");
   for (const { part, costUs } of measureShares(body)) {
     const share = Math.round((100 * costUs) / routerUs);
     print(`  ${part.padEnd(34)} ${us(costUs)}  ${String(share).padStart(3)} %`);

@@ -34,10 +34,14 @@ describe("token usage", () => {
     },
   );
 
-  test.each(['"prompt_tokens" 5', '"prompt_tokens":-5', '"prompt_tokens":"5"', '"prompt_tokens"'])(
-    "is unknown from %s",
-    (text) => expect(usageOf(text).promptTokens).toBeNull(),
-  );
+  test.each([
+    '"prompt_tokens" 5',
+    '"prompt_tokens":-5',
+    '"prompt_tokens":"5"',
+    '"prompt_tokens"',
+    '"prompt_tokens":+5',
+    '"prompt_tokens":',
+  ])("is unknown from %s", (text) => expect(usageOf(text).promptTokens).toBeNull());
 
   test("is unknown where the worker says nothing, or null", () => {
     const nothing = { promptTokens: null, completionTokens: null };

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 function batchOf(maxLines: number): LineBatch {
   const write = (lines: string): void => void written.push(lines);
-  return new LineBatch({ clock, maxLines, maxWaitMs: 200, write });
+  return new LineBatch({ clock, maxLines, maxLength: 20, maxWaitMs: 200, write });
 }
 
 test("lines of one moment leave together", () => {
@@ -55,4 +55,15 @@ test("lines that are not made yet are made when their batch leaves, in the order
   expect(made).toBe(0);
   batch.write({ make: () => `made ${++made}\n` });
   expect(written).toEqual(["made 1\nbetween\nmade 2\n"]);
+});
+
+test("long lines leave before there are many of them", () => {
+  batch = batchOf(100);
+  batch.write({ make: () => "a short one\n" });
+  batch.write(`${"long".repeat(4)}\n`);
+  expect(written).toEqual([]);
+  batch.write("on top\n");
+  expect(written).toEqual([`a short one\n${"long".repeat(4)}\non top\n`]);
+  batch.write("next\n");
+  expect(written).toHaveLength(1);
 });

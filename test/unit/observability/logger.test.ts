@@ -44,6 +44,8 @@ test.each([
   ["what JSON must escape", { text: 'a "quoted"\n\u2028 back\\slash', "odd key\t": "ü" }],
   ["what JSON has no word for", { n: Number.NaN, missing: undefined, far: Infinity }],
   ["objects and lists", { workers: ["a", "b"], nested: { deep: { x: 1 } } }],
+  ["a bigint, which JSON refuses", { n: 1n }],
+  ["a function, which JSON leaves out or calls", { n: 1, toJSON: () => "all of it" }],
   ["an error", { err: new Error("went wrong") }],
 ])("a line with %s says what pino's would", async (_name, fields) => {
   const message = 'a "message"';
