@@ -1,3 +1,4 @@
+import "../../src/v8-flags.ts";
 import { createApp, KNOWN_NAMES } from "../../src/app.ts";
 import { systemClock } from "../../src/clock.ts";
 import { loadConfig } from "../../src/config/load.ts";

@@ -1,3 +1,4 @@
+import "../../src/v8-flags.ts";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createApp, KNOWN_NAMES } from "../../src/app.ts";
 import { systemClock } from "../../src/clock.ts";
