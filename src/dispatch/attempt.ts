@@ -212,8 +212,7 @@ function upstreamRequest(worker: Worker, request: RoutedRequest, basePath: strin
     request.stream ? "text/event-stream" : "application/json",
   ];
   // Some servers refuse an id that is no UUID, and then the request with it.
-  if (request.id.length === UUID_LENGTH && UUID.test(request.id))
-    headers.push("x-request-id", request.id);
+  if (UUID.test(request.id)) headers.push("x-request-id", request.id);
   if (worker.apiKey !== null) headers.push("authorization", `Bearer ${worker.apiKey}`);
   return {
     method: "POST" as const,
@@ -223,7 +222,6 @@ function upstreamRequest(worker: Worker, request: RoutedRequest, basePath: strin
   };
 }
 
-const UUID_LENGTH = 36;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function idleError(idleMs: number, waitsForClient: boolean): RouterError {

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
+import { ownBytes } from "../own-bytes.ts";
 import type { Identity, KeyDirectory } from "./keys.ts";
 
 interface Known {
@@ -34,13 +35,6 @@ export class ConnectionKeys {
     this.#byConnection.delete(connection);
     return null;
   }
-}
-
-/** Not out of Node's pool, of which a header that is kept would hold 64 KiB. */
-function ownBytes(text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  bytes.write(text);
-  return bytes;
 }
 
 /** In constant time: behind a proxy the connection may be another client's, too. */

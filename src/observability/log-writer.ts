@@ -1,5 +1,6 @@
 import { closeSync, openSync, write, writeSync } from "node:fs";
 import type { Clock } from "../clock.ts";
+import { ownBytes } from "../own-bytes.ts";
 
 /** A reader that is slow costs the newest lines, never memory without end. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
@@ -126,13 +127,6 @@ export class LogWriter {
 }
 
 const LINE_END = 0x0a;
-
-/** Not out of Node's pool, of which a few lines that wait would hold 64 KiB, most of it long unused. */
-function ownBytes(text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  bytes.write(text);
-  return bytes;
-}
 
 function isFullPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "EAGAIN";

@@ -1,3 +1,4 @@
+import { contractProcess } from "../../contract-fields.ts";
 import type { GpuHealth, GpuProcess } from "../../gpu.ts";
 import type { Row } from "./columns.ts";
 
@@ -27,11 +28,7 @@ export function reportedFrom(row: Row, id: string, processes: Processes): Report
     temperature: scaled(row.temperature, 1),
     power_usage: scaled(row.powerDraw, 1),
     power_limit: scaled(row.powerLimit, 1),
-    processes: processes?.map(({ pid, name, memoryUsedBytes }) => ({
-      pid,
-      name,
-      memory_used: memoryUsedBytes,
-    })),
+    processes: processes?.map(contractProcess),
   };
 }
 
