@@ -7,6 +7,7 @@ import type { Judge } from "./judge.ts";
 import type { AttemptRecord, RouteEnd } from "./route-request.ts";
 import type { RoutedRequest } from "./routed-request.ts";
 import { stoppedError } from "./stopped.ts";
+import type { Turn } from "./turns.ts";
 
 /** A request under way, with what became of it so far. */
 export interface Trip extends Listed {
@@ -14,12 +15,23 @@ export interface Trip extends Listed {
   readonly sink: AnswerSink;
   readonly judge: Judge;
   readonly attempts: AttemptRecord[];
+  /** The try under way; null = none is. */
+  trial: Trial | null;
   /** Workers, by index, that were dead right after an attempt of this; null = none. */
   deaths: Set<number> | null;
   /** null = not taken yet, or ended. */
   reservation: Reservation | null;
   /** In the queue, before all attempts together. */
   queueMs: number;
+}
+
+/** One try from its turn to its outcome. */
+export interface Trial {
+  readonly turn: Turn;
+  readonly tags: RouteTags;
+  readonly startedAtMs: number;
+  /** Our requests in the worker as it began, itself included. */
+  readonly runningAtStart: number;
 }
 
 const CLIENT_CLOSED_REQUEST = 499;

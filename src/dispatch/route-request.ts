@@ -1,17 +1,22 @@
 import type { OpenList } from "../admission/open-list.ts";
 import type { Reservation } from "../admission/quotas.ts";
 import { RouterError } from "../errors.ts";
-import { classify, type AttemptOutcome, type OutcomeClass } from "../failures/classify.ts";
+import {
+  classify,
+  type AttemptOutcome,
+  type OutcomeClass,
+  type Verdict,
+} from "../failures/classify.ts";
 import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { Worker } from "../fleet/worker.ts";
-import type { AnswerSink, RouteTags } from "./answer.ts";
+import type { AnswerSink } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
-import { deliver, giveUp, gone, refuse, settle, type Trip } from "./endings.ts";
+import { deliver, giveUp, gone, refuse, settle, type Trial, type Trip } from "./endings.ts";
 import { Judge } from "./judge.ts";
 import type { AttemptResult } from "./relay.ts";
 import { deadlyError, waitToRetry, type RetryDeps } from "./retries.ts";
 import type { RoutedRequest } from "./routed-request.ts";
-import type { Turn, TurnObserver, Turns } from "./turns.ts";
+import type { NoTurn, Turn, TurnObserver, Turns } from "./turns.ts";
 import type { TokenUsage } from "./usage.ts";
 
 export interface RouteDeps extends RetryDeps {
@@ -55,58 +60,60 @@ export interface RouteEnd {
 
 export type RouteRequest = (request: RoutedRequest, sink: AnswerSink) => Promise<RouteEnd>;
 
-/** The story of a request: reserve, wait for a turn, try, learn; again elsewhere if that may help. */
+/**
+ * The story of a request: reserve, wait for a turn, try, learn; again elsewhere if that may help. In one
+ * asynchronous function: each further one costs a request about as much as the choice of its worker.
+ */
 export function createRouteRequest(deps: RouteDeps): RouteRequest {
   return async (request, sink) => {
-    const judge = new Judge(deps, request);
-    const { reservation } = request;
-    const trip: Trip = {
-      request,
-      sink,
-      judge,
-      reservation,
-      attempts: [],
-      deaths: null,
-      queueMs: 0,
-      listIndex: 0,
-    };
-    deps.running.add(trip);
+    const trip = setOut(deps, request, sink);
     try {
-      const reserved = reservation ?? deps.reserve(request);
+      const reserved = trip.reservation ?? deps.reserve(request);
       trip.reservation = reserved instanceof Promise ? await reserved : reserved;
       if (request.abandonment.reason) return gone(trip);
       deps.retryBudget.accepted();
-      return await makeTrip(deps, trip);
+      let end: RouteEnd | null = null;
+      while (end === null) {
+        const taken = deps.turns.take(request, workersTried(trip));
+        const turn = taken instanceof Promise ? await waited(deps, trip, taken) : taken;
+        if (turn.kind !== "turn") return withoutTurn(trip, turn);
+        const { tags } = begin(deps, trip, turn);
+        const result = await deps.attempt({ worker: turn.worker, request, sink, tags });
+        const record = conclude(deps, trip, result);
+        const verdict = classify(record.outcome);
+        end =
+          verdict.retry === "no" ? deliver(trip, record, tags) : await orRetry(deps, trip, verdict);
+      }
+      return end;
     } catch (error) {
-      if (!(error instanceof RouterError)) throw error;
-      // What can never be served is said first: no wait for the next window would help.
-      return refuse(trip, deps.turns.impossible(request) ?? error);
+      return refused(deps, trip, error);
     } finally {
-      deps.running.remove(trip);
-      judge.requestEnded();
-      settle(trip);
+      arrive(deps, trip);
     }
   };
 }
 
-async function makeTrip(deps: RouteDeps, trip: Trip): Promise<RouteEnd> {
-  const { request, attempts } = trip;
-  for (;;) {
-    const tried = attempts.map(({ worker }) => worker.index);
-    const taken = deps.turns.take(request, tried);
-    const turn = taken instanceof Promise ? await waited(deps, trip, taken) : taken;
-    if (turn.kind === "gone") return gone(trip);
-    if (turn.kind === "refused") return giveUp(trip, turn.error);
-    const tags = { worker: turn.worker, attempts: attempts.length + 1, queueMs: trip.queueMs };
-    const record = await tryOnce(deps, trip, { turn, tags });
-    attempts.push(record);
-    const verdict = classify(record.outcome);
-    if (verdict.retry === "no") return deliver(trip, record, tags);
-    const goesOn = await waitToRetry(deps, trip, verdict);
-    if (request.abandonment.reason) return gone(trip);
-    if (!goesOn) return giveUp(trip, deadlyError(trip));
-  }
+function setOut(deps: RouteDeps, request: RoutedRequest, sink: AnswerSink): Trip {
+  const trip: Trip = {
+    request,
+    sink,
+    judge: new Judge(deps, request),
+    reservation: request.reservation,
+    attempts: [],
+    trial: null,
+    deaths: null,
+    queueMs: 0,
+    listIndex: 0,
+  };
+  deps.running.add(trip);
+  return trip;
 }
+
+function workersTried({ attempts }: Trip): readonly number[] {
+  return attempts.length === 0 ? NONE : attempts.map(({ worker }) => worker.index);
+}
+
+const NONE: readonly number[] = [];
 
 async function waited<T>({ clock }: RouteDeps, trip: Trip, turn: Promise<T>): Promise<T> {
   const sinceMs = clock.now();
@@ -115,35 +122,65 @@ async function waited<T>({ clock }: RouteDeps, trip: Trip, turn: Promise<T>): Pr
   return taken;
 }
 
+function withoutTurn(trip: Trip, turn: NoTurn): RouteEnd {
+  return turn.kind === "gone" ? gone(trip) : giveUp(trip, turn.error);
+}
+
+function begin({ clock, turns }: RouteDeps, trip: Trip, turn: Turn): Trial {
+  const { worker } = turn;
+  const tags = { worker, attempts: trip.attempts.length + 1, queueMs: trip.queueMs };
+  const trial = { turn, tags, startedAtMs: clock.now(), runningAtStart: turns.runningOn(worker) };
+  trip.trial = trial;
+  return trial;
+}
+
 /** The slot is given back in the tick of the answer. */
-async function tryOnce(
-  deps: RouteDeps,
-  { request, sink, judge, attempts }: Trip,
-  { turn, tags }: { readonly turn: Turn; readonly tags: RouteTags },
-): Promise<AttemptRecord> {
-  const { clock, cooldowns, turns } = deps;
+function conclude({ clock, turns }: RouteDeps, trip: Trip, result: AttemptResult): AttemptRecord {
+  const { turn, startedAtMs, runningAtStart } = trip.trial!;
   const { worker, wasProbe } = turn;
-  const startedAtMs = clock.now();
-  const runningAtStart = turns.runningOn(worker);
-  let usage: TokenUsage | null = null;
-  try {
-    const result = await deps.attempt({ worker, request, sink, tags });
-    const outcome = staleOnce(result.outcome, worker, attempts);
-    usage = chargedUsage(result, request);
-    const concurrency = (runningAtStart + turns.runningOn(worker)) / 2;
-    const endedAtMs = clock.now();
-    const record = { worker, outcome, result, wasProbe, startedAtMs, endedAtMs, concurrency };
-    turn.release(usage);
-    judge.attemptEnded({ record, wasProbe });
-    return record;
-  } catch (defect) {
-    // It is ours, and says nothing about the worker; its probe must not stay open.
-    cooldowns.ended(worker.index, { class: "neutral", failure: "", wasProbe });
-    throw defect;
-  } finally {
-    turn.release(usage);
-    turns.slotFreed(worker);
-  }
+  const record = {
+    worker,
+    outcome: staleOnce(result.outcome, worker, trip.attempts),
+    result,
+    wasProbe,
+    startedAtMs,
+    endedAtMs: clock.now(),
+    concurrency: (runningAtStart + turns.runningOn(worker)) / 2,
+  };
+  turn.release(chargedUsage(result, trip.request));
+  trip.judge.attemptEnded({ record, wasProbe });
+  trip.trial = null;
+  turns.slotFreed(worker);
+  trip.attempts.push(record);
+  return record;
+}
+
+/** null: it may be tried again. */
+async function orRetry(deps: RouteDeps, trip: Trip, verdict: Verdict): Promise<RouteEnd | null> {
+  const goesOn = await waitToRetry(deps, trip, verdict);
+  if (trip.request.abandonment.reason) return gone(trip);
+  return goesOn ? null : giveUp(trip, deadlyError(trip));
+}
+
+function refused({ turns }: RouteDeps, trip: Trip, error: unknown): RouteEnd {
+  if (!(error instanceof RouterError)) throw error;
+  // What can never be served is said first: no wait for the next window would help.
+  return refuse(trip, turns.impossible(trip.request) ?? error);
+}
+
+function arrive(deps: RouteDeps, trip: Trip): void {
+  if (trip.trial !== null) dropTrial(deps, trip.trial);
+  deps.running.remove(trip);
+  trip.judge.requestEnded();
+  settle(trip);
+}
+
+/** A defect ended it: ours, it says nothing about the worker, whose probe must not stay open. */
+function dropTrial({ cooldowns, turns }: RouteDeps, { turn }: Trial): void {
+  const { worker, wasProbe } = turn;
+  cooldowns.ended(worker.index, { class: "neutral", failure: "", wasProbe });
+  turn.release(null);
+  turns.slotFreed(worker);
 }
 
 /** A stale connection is bad luck once; the second in a row is how this worker answers. */
