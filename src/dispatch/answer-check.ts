@@ -1,3 +1,5 @@
+import { isSpace } from "./json-member.ts";
+
 /** Whether a worker's 2xx is what was asked for. */
 
 interface Head {
@@ -26,11 +28,15 @@ export function faultOfHead(
 
 /** A cheap look at both ends: parsing each answer would cost as much as the rest of its way. */
 export function looksWhole(body: Buffer): boolean {
-  const text = (at: number): string => String.fromCharCode(body[at] ?? 0);
   let start = 0;
   let end = body.length - 1;
-  while (start < end && /\s/.test(text(start))) start += 1;
-  while (end > start && /\s/.test(text(end))) end -= 1;
-  const ends = text(start) + text(end);
-  return ends === "{}" || ends === "[]";
+  while (start < end && isSpace(body[start])) start += 1;
+  while (end > start && isSpace(body[end])) end -= 1;
+  return start < end && body[end] === CLOSING.get(body[start]!);
 }
+
+/** Of an object and of an array. */
+const CLOSING: ReadonlyMap<number, number> = new Map([
+  [0x7b, 0x7d],
+  [0x5b, 0x5d],
+]);

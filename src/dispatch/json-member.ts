@@ -7,8 +7,6 @@ const CLOSE = new Set([0x7d, 0x5d]);
 const END_OF_MEMBER = new Set([0x2c, 0x7d]);
 /** At depth 1: a comma, or the array's closing bracket. */
 const END_OF_ITEM = new Set([0x2c, 0x5d]);
-/** The space of JSON: tab, line feed, carriage return, space. */
-const SPACE = new Set([0x09, 0x0a, 0x0d, 0x20]);
 
 /** Bytes from `start` up to, and without, `end`. */
 export interface Span {
@@ -66,11 +64,16 @@ function readKey(quoted: string): string {
   return quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
 }
 
+/** The space of JSON: space, line feed, carriage return, tab. */
+export function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
 function trimmed(body: Buffer, from: number, to: number): Span {
   let start = from;
   let end = to;
-  while (SPACE.has(body[start]!)) start += 1;
-  while (SPACE.has(body[end - 1]!)) end -= 1;
+  while (isSpace(body[start])) start += 1;
+  while (isSpace(body[end - 1])) end -= 1;
   return { start, end };
 }
 

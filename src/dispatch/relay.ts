@@ -124,7 +124,7 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#options.sink.end();
       return this.#end({ kind: "answered", status: this.#status }, null);
     }
-    const body = Buffer.concat(this.#chunks, this.#bytes);
+    const body = this.#collected();
     if (this.#status < 300 && !looksWhole(body)) return this.#refuse("answered with broken JSON");
     const contentType = this.#contentType;
     const retryAfterMs = this.#retryAfterMs;
@@ -181,6 +181,12 @@ export class Relay implements Dispatcher.DispatchHandler {
       return this.#end({ kind: "unusable", failure, ours: true }, null);
     }
     this.#chunks.push(chunk);
+  }
+
+  /** Most answers come in one piece, which need not be copied. */
+  #collected(): Buffer {
+    const chunks = this.#chunks;
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#bytes);
   }
 
   #refuse(failure: string): void {
