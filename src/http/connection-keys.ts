@@ -1,11 +1,9 @@
-import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
-import { ownBytes } from "../own-bytes.ts";
 import type { Identity, KeyDirectory } from "./keys.ts";
 
 interface Known {
   readonly keys: KeyDirectory;
-  readonly header: Buffer;
+  readonly header: string;
   readonly identity: Identity;
 }
 
@@ -21,7 +19,7 @@ export class ConnectionKeys {
   /** The header's key was found in the directory; it is known until another one takes its place. */
   remember(connection: Socket, header: string, found: Omit<Known, "header">): void {
     if (this.#byConnection.get(connection)?.keys === found.keys) return;
-    this.#byConnection.set(connection, { ...found, header: ownBytes(header) });
+    this.#byConnection.set(connection, { ...found, header });
   }
 
   /** null: look it up. */
@@ -29,7 +27,7 @@ export class ConnectionKeys {
     const known = this.#byConnection.get(connection);
     if (known === undefined) return null;
     if (known.keys === keys) {
-      return isSame(known.header, Buffer.from(header)) ? known.identity : null;
+      return isSame(known.header, header) ? known.identity : null;
     }
     // A key that was taken out must not stay in memory for as long as its connection does.
     this.#byConnection.delete(connection);
@@ -37,7 +35,14 @@ export class ConnectionKeys {
   }
 }
 
-/** In constant time: behind a proxy the connection may be another client's, too. */
-function isSame(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
+/**
+ * In constant time: behind a proxy the connection may be another client's, too. Two Buffers
+ * for Node's own comparison would cost as much as all the rest of this.
+ */
+function isSame(known: string, header: string): boolean {
+  if (known.length !== header.length) return false;
+  let difference = 0;
+  for (let at = 0; at < known.length; at++)
+    difference |= known.charCodeAt(at) ^ header.charCodeAt(at);
+  return difference === 0;
 }

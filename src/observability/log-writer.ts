@@ -1,6 +1,5 @@
 import { closeSync, openSync, write, writeSync } from "node:fs";
 import type { Clock } from "../clock.ts";
-import { ownBytes } from "../own-bytes.ts";
 
 /** A reader that is slow costs the newest lines, never memory without end. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
@@ -130,4 +129,14 @@ const LINE_END = 0x0a;
 
 function isFullPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "EAGAIN";
+}
+
+/**
+ * The text's UTF-8 in memory of its own: out of Node's pool, a few that wait would hold 64 KiB, most of it
+ * long unused.
+ */
+function ownBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
 }

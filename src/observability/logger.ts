@@ -114,12 +114,15 @@ function countsOf(writer: LogWriter, shipper: LogSender | null): LogCounts {
 function isPlain(fields: object): boolean {
   for (const name in fields) {
     const value = (fields as Record<string, unknown>)[name];
-    if (isSecret(name) || !(value === null || PLAIN_TYPES.has(typeof value))) return false;
+    if (isSecret(name) || !isPlainValue(value)) return false;
   }
   return true;
 }
 
-const PLAIN_TYPES: ReadonlySet<string> = new Set(["string", "number", "boolean", "undefined"]);
+function isPlainValue(value: unknown): boolean {
+  if (typeof value === "string" || typeof value === "number") return true;
+  return value === null || value === undefined || typeof value === "boolean";
+}
 
 /** The line that pino would make field by field, at a fifth of the cost. */
 class PlainLine implements Unmade {

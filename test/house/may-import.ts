@@ -34,7 +34,6 @@ const FILES = {
   "src/log.ts": "leaves",
   "src/network-failure.ts": "leaves",
   "src/retry-after.ts": "leaves",
-  "src/own-bytes.ts": "leaves",
   "src/v8-flags.ts": "leaves",
 } as const;
 
