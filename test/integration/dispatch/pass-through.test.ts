@@ -21,6 +21,20 @@ test("a JSON chat passes byte for byte in both directions", async () => {
   expect(stub.requests[0]).toMatchObject({ path: "/v1/chat/completions", body: ODD_BODY });
 });
 
+/** Beside the 2 bytes of `{}`: short answers leave as one with their head. */
+test.each([0, 256, 8 * 1024 - 2, 8 * 1024 - 1, 300_000])(
+  "an answer with %i bytes of every value passes byte for byte",
+  async (length) => {
+    const values = Buffer.from(Uint8Array.from({ length }, (_, i) => i % 256));
+    const answer = Buffer.concat([Buffer.from("{"), values, Buffer.from("}")]);
+    const { router, stub } = await openScene();
+    stub.next(({ response }) => {
+      response.writeHead(200, { "content-type": "application/json" }).end(answer);
+    });
+    expect((await sendLive(router).bytes()).equals(answer)).toBe(true);
+  },
+);
+
 test("the events of a stream arrive one by one, as the worker sends them", async () => {
   const { router, stub } = await openScene();
   stub.next(steppedStream(3));
