@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { errorBody, RouterError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { bodyTooLarge } from "./read-body.ts";
 import { explainInvalid } from "./validation-message.ts";
 
 /** Told of each error that a client gets. */
@@ -69,10 +70,7 @@ function toRouterError(error: unknown, bodyLimitMb: number): RouterError | null 
   if (hasZodFastifySchemaValidationErrors(error)) return explainInvalid(error);
   if (!(error instanceof Error)) return null;
   const { code, statusCode } = error as Error & { code?: string; statusCode?: number };
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    const limit = `api.body_limit_mb is ${String(bodyLimitMb)}`;
-    return new RouterError("BODY_TOO_LARGE", `the body is too large: ${limit}`);
-  }
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge(bodyLimitMb);
   // Fastify marks what it refuses with a status; a connection of ours that broke has none.
   return statusCode === undefined ? null : explainClientFault(code ?? "");
 }

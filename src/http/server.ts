@@ -94,7 +94,7 @@ export async function createServer(deps: ServerDeps): Promise<RouterApp> {
   return app;
 }
 
-async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
+function registerRoutes(app: RouterApp, deps: ServerDeps): void {
   const { clock, log, timeouts, quotas, dispatcher, reports, snapshot } = deps;
   const startedAtMs = clock.now();
   const uptimeMs = (): number => Math.round(clock.now() - startedAtMs);
@@ -118,18 +118,17 @@ async function registerRoutes(app: RouterApp, deps: ServerDeps): Promise<void> {
     queuedRequests: () => dispatcher.queue.size,
     uptimeMs,
   });
-  await app.register(async (scope) =>
-    openaiRoutes(scope, {
-      clock,
-      timeouts,
-      quotas,
-      routeRequest: dispatcher.routeRequest,
-      snapshot,
-      newWork: deps.newWork,
-      onEnd: reports.requestEnded,
-      onDefect: ({ id }, err) => log.error({ requestId: id, err }, "routing failed"),
-    }),
-  );
+  openaiRoutes(app, {
+    clock,
+    bodyLimitMb: deps.door.bodyLimitMb,
+    timeouts,
+    quotas,
+    routeRequest: dispatcher.routeRequest,
+    snapshot,
+    newWork: deps.newWork,
+    onEnd: reports.requestEnded,
+    onDefect: ({ id }, err) => log.error({ requestId: id, err }, "routing failed"),
+  });
 }
 
 function registerJobRoutes(app: RouterApp, deps: ServerDeps): void {

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { readBodyFields } from "../../dispatch/request-body.ts";
@@ -12,11 +12,14 @@ import { readWishes, type TimeoutLimits } from "../caller.ts";
 import { HttpAnswer } from "../http-answer.ts";
 import type { NewWork } from "../new-work.ts";
 import { rateLimitHeaders } from "../rate-limit-headers.ts";
+import { readBody } from "../read-body.ts";
 import { OPENAI_BODIES, OPENAI_SUMMARIES, WISH_HEADERS, workerAnswers } from "../openai-schemas.ts";
 import { describedJson, errorResponses, SECURED } from "../schemas.ts";
 
 export interface OpenaiRoutesDeps {
   readonly clock: Clock;
+  /** api.body_limit_mb. */
+  readonly bodyLimitMb: number;
   readonly timeouts: TimeoutLimits;
   readonly quotas: Quotas;
   readonly routeRequest: RouteRequest;
@@ -28,11 +31,6 @@ export interface OpenaiRoutesDeps {
 
 /** The hot path: read the body once, route, and leave the answer to the relay. */
 export function openaiRoutes(app: FastifyInstance, deps: OpenaiRoutesDeps): void {
-  // The worker gets the bytes as they came, so nothing but bytes is read here.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
-    done(null, body);
-  });
   for (const path of API_PATHS) registerPath(app, path, deps);
   registerModels(app, deps);
 }
@@ -42,10 +40,7 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
     method: "POST",
     url: path,
     config: { access: "user" },
-    onRequest: deps.newWork.beforeBody,
-    // The schema documents; it does not judge what only the worker understands. A result with a value
-    // would have the framework copy all headers at each look at one.
-    validatorCompiler: () => () => true,
+    onRequest: [deps.newWork.beforeBody, passOn(path, deps)],
     schema: {
       tags: ["OpenAI and Anthropic API"],
       summary: OPENAI_SUMMARIES[path],
@@ -58,16 +53,44 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
       body: OPENAI_BODIES[path],
       response: workerAnswers(STREAMING_PATHS.has(path)),
     },
-    handler: (request, reply) => routeToWorker({ request, reply, path }, deps),
+    handler: neverCalled,
   });
 }
 
-function routeToWorker(
-  call: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly path: ApiPath },
-  deps: OpenaiRoutesDeps,
-): void {
-  const { request, reply, path } = call;
-  const routed = readRequest(request, path, deps);
+/**
+ * The last hook, after all checks, and in the place of the handler: what the framework does between the
+ * two, for bodies that it understands, would cost as much as the routing. The schema documents; it
+ * does not judge what only the worker understands.
+ */
+function passOn(path: ApiPath, deps: OpenaiRoutesDeps): onRequestHookHandler {
+  return (request, reply, done) => {
+    readBody(request.raw, deps.bodyLimitMb, (error, body) => {
+      try {
+        if (error !== null) throw error;
+        routeToWorker({ request, reply, path, body }, deps);
+      } catch (refusal) {
+        // What was not read of the body must not be taken for the next request.
+        if (error !== null) reply.header("connection", "close");
+        done(refusal as Error);
+      }
+    });
+  };
+}
+
+function neverCalled(): never {
+  throw new Error("the last hook of this route answers");
+}
+
+interface Call {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly path: ApiPath;
+  readonly body: Buffer;
+}
+
+function routeToWorker(call: Call, deps: OpenaiRoutesDeps): void {
+  const { request, reply } = call;
+  const routed = readRequest(call, deps);
   deps.newWork.admit(routed.band);
   reply.hijack();
   const rateLimits = (): string[] => rateLimitHeaders(deps.quotas.rateOf(routed.user));
@@ -86,16 +109,10 @@ function routeToWorker(
   );
 }
 
-function readRequest(
-  request: FastifyRequest,
-  path: ApiPath,
-  deps: OpenaiRoutesDeps,
-): RoutedRequest {
-  if (!Buffer.isBuffer(request.body)) {
-    throw new RouterError("INVALID_REQUEST", "a JSON body is required");
-  }
+function readRequest({ request, path, body }: Call, deps: OpenaiRoutesDeps): RoutedRequest {
+  if (body.length === 0) throw new RouterError("INVALID_REQUEST", "a JSON body is required");
   const wishes = readWishes(request, deps);
-  const { model, stream } = readBodyFields(request.body);
+  const { model, stream } = readBodyFields(body);
   const acceptedAtMs = deps.clock.now();
   return {
     id: request.id,
@@ -105,7 +122,7 @@ function readRequest(
     model,
     band: wishes.band,
     stream: stream && STREAMING_PATHS.has(path),
-    body: request.body,
+    body,
     memoryBytes: null,
     computeUnits: null,
     acceptedAtMs,
