@@ -65,12 +65,14 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
 function passOn(path: ApiPath, deps: OpenaiRoutesDeps): onRequestHookHandler {
   return (request, reply, done) => {
     readBody(request.raw, deps.bodyLimitMb, (error, body) => {
+      if (error !== null) {
+        // What was not read of the body must not be taken for the next request.
+        reply.header("connection", "close");
+        return done(error);
+      }
       try {
-        if (error !== null) throw error;
         routeToWorker({ request, reply, path, body }, deps);
       } catch (refusal) {
-        // What was not read of the body must not be taken for the next request.
-        if (error !== null) reply.header("connection", "close");
         done(refusal as Error);
       }
     });
