@@ -15,8 +15,8 @@ export interface Trip extends Listed {
   readonly sink: AnswerSink;
   readonly judge: Judge;
   readonly attempts: AttemptRecord[];
-  /** The try under way; null = none is. */
-  trial: Trial | null;
+  /** The attempt under way; null = none is. */
+  open: OpenAttempt | null;
   /** Workers, by index, that were dead right after an attempt of this; null = none. */
   deaths: Set<number> | null;
   /** null = not taken yet, or ended. */
@@ -25,8 +25,8 @@ export interface Trip extends Listed {
   queueMs: number;
 }
 
-/** One try from its turn to its outcome. */
-export interface Trial {
+/** One attempt from its turn to its outcome. */
+export interface OpenAttempt {
   readonly turn: Turn;
   readonly tags: RouteTags;
   readonly startedAtMs: number;

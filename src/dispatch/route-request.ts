@@ -11,7 +11,7 @@ import type { Cooldowns } from "../failures/cooldowns.ts";
 import type { Worker } from "../fleet/worker.ts";
 import type { AnswerSink } from "./answer.ts";
 import type { Attempt } from "./attempt.ts";
-import { deliver, giveUp, gone, refuse, settle, type Trial, type Trip } from "./endings.ts";
+import { deliver, giveUp, gone, refuse, settle, type OpenAttempt, type Trip } from "./endings.ts";
 import { Judge } from "./judge.ts";
 import type { AttemptResult } from "./relay.ts";
 import { deadlyError, waitToRetry, type RetryDeps } from "./retries.ts";
@@ -100,7 +100,7 @@ function setOut(deps: RouteDeps, request: RoutedRequest, sink: AnswerSink): Trip
     judge: new Judge(deps, request),
     reservation: request.reservation,
     attempts: [],
-    trial: null,
+    open: null,
     deaths: null,
     queueMs: 0,
     listIndex: 0,
@@ -126,17 +126,17 @@ function withoutTurn(trip: Trip, turn: NoTurn): RouteEnd {
   return turn.kind === "gone" ? gone(trip) : giveUp(trip, turn.error);
 }
 
-function begin({ clock, turns }: RouteDeps, trip: Trip, turn: Turn): Trial {
+function begin({ clock, turns }: RouteDeps, trip: Trip, turn: Turn): OpenAttempt {
   const { worker } = turn;
   const tags = { worker, attempts: trip.attempts.length + 1, queueMs: trip.queueMs };
-  const trial = { turn, tags, startedAtMs: clock.now(), runningAtStart: turns.runningOn(worker) };
-  trip.trial = trial;
-  return trial;
+  const open = { turn, tags, startedAtMs: clock.now(), runningAtStart: turns.runningOn(worker) };
+  trip.open = open;
+  return open;
 }
 
 /** The slot is given back in the tick of the answer. */
 function conclude({ clock, turns }: RouteDeps, trip: Trip, result: AttemptResult): AttemptRecord {
-  const { turn, startedAtMs, runningAtStart } = trip.trial!;
+  const { turn, startedAtMs, runningAtStart } = trip.open!;
   const { worker, wasProbe } = turn;
   const record = {
     worker,
@@ -149,7 +149,7 @@ function conclude({ clock, turns }: RouteDeps, trip: Trip, result: AttemptResult
   };
   turn.release(chargedUsage(result, trip.request));
   trip.judge.attemptEnded({ record, wasProbe });
-  trip.trial = null;
+  trip.open = null;
   turns.slotFreed(worker);
   trip.attempts.push(record);
   return record;
@@ -169,17 +169,17 @@ function refused({ turns }: RouteDeps, trip: Trip, error: unknown): RouteEnd {
 }
 
 function arrive(deps: RouteDeps, trip: Trip): void {
-  if (trip.trial !== null) dropTrial(deps, trip.trial);
   deps.running.remove(trip);
   trip.judge.requestEnded();
   settle(trip);
+  if (trip.open !== null) dropOpen(deps, trip.open);
 }
 
 /** A defect ended it: ours, it says nothing about the worker, whose probe must not stay open. */
-function dropTrial({ cooldowns, turns }: RouteDeps, { turn }: Trial): void {
+function dropOpen({ cooldowns, turns }: RouteDeps, { turn }: OpenAttempt): void {
   const { worker, wasProbe } = turn;
-  cooldowns.ended(worker.index, { class: "neutral", failure: "", wasProbe });
   turn.release(null);
+  cooldowns.ended(worker.index, { class: "neutral", failure: "", wasProbe });
   turns.slotFreed(worker);
 }
 

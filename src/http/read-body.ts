@@ -6,11 +6,11 @@ export type BodyRead = (error: RouterError | null, body: Buffer) => void;
 
 /**
  * The body of a request as it came, for routes that pass it on. The framework's own reader is made for
- * parsers: its async resource, its listeners and its copy cost a request more than the choice of a worker.
+ * parsers: its async resource and its copy cost a request more than the choice of a worker.
  * Calls back once, with BODY_TOO_LARGE or INVALID_REQUEST where there is no whole body.
  */
 export function readBody(request: IncomingMessage, limitMb: number, done: BodyRead): void {
-  const limitBytes = limitMb * 1024 * 1024;
+  const limitBytes = bodyLimitBytes(limitMb);
   if (Number(request.headers["content-length"]) > limitBytes) {
     done(bodyTooLarge(limitMb), NOTHING);
     return;
@@ -32,6 +32,10 @@ export function readBody(request: IncomingMessage, limitMb: number, done: BodyRe
   request.on("end", () => end(null));
   // Nobody is left to read this one; it keeps clients that vanish out of the error log.
   request.on("error", () => end(new RouterError("INVALID_REQUEST", "the body ended early")));
+}
+
+export function bodyLimitBytes(limitMb: number): number {
+  return Math.ceil(limitMb * 1024 * 1024);
 }
 
 export function bodyTooLarge(limitMb: number): RouterError {

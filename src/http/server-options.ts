@@ -4,6 +4,7 @@ import { STATUS_CODES } from "node:http";
 import { errorBody, RouterError } from "../errors.ts";
 import { isUnheard } from "./connections.ts";
 import type { OnError } from "./error-handler.ts";
+import { bodyLimitBytes } from "./read-body.ts";
 
 /** Limits of the HTTP server itself, for Fastify's constructor. */
 export function httpServerOptions(bodyLimitMb: number) {
@@ -18,7 +19,7 @@ export function httpServerOptions(bodyLimitMb: number) {
       // The guard refuses a missing Host, in the form of our errors; Node's own answer is empty.
       requireHostHeader: false,
     },
-    bodyLimit: Math.ceil(bodyLimitMb * 1024 * 1024),
+    bodyLimit: bodyLimitBytes(bodyLimitMb),
     // For the whole request with its body to arrive; the answer may take longer.
     requestTimeout: 30_000,
     // Longer than the 60 s after which common balancers drop idle connections: were it shorter, a

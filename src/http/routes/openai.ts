@@ -59,8 +59,8 @@ function registerPath(app: FastifyInstance, path: ApiPath, deps: OpenaiRoutesDep
 
 /**
  * The last hook, after all checks, and in the place of the handler: what the framework does between the
- * two, for bodies that it understands, would cost as much as the routing. The schema documents; it
- * does not judge what only the worker understands.
+ * two, for bodies that it understands, would cost as much as the routing. So no hook of a later stage
+ * than onRequest runs here. The schema documents; it does not judge what only the worker understands.
  */
 function passOn(path: ApiPath, deps: OpenaiRoutesDeps): onRequestHookHandler {
   return (request, reply, done) => {

@@ -198,3 +198,16 @@ test("a body over the limit is refused with the setting's name, and reaches no w
   });
   expect(stub.requests).toHaveLength(0);
 });
+
+test.each(["application/json", "text/plain"])(
+  "an empty body of type %s is asked for",
+  async (type) => {
+    const { router, stub } = await openScene();
+    const live = sendLive(router, { body: "", headers: { "content-type": type } });
+    expect((await live.head()).statusCode).toBe(400);
+    expect(JSON.parse(await live.text())).toMatchObject({
+      error: { code: "INVALID_REQUEST", message: "a JSON body is required" },
+    });
+    expect(stub.requests).toHaveLength(0);
+  },
+);

@@ -52,6 +52,12 @@ test("exactly the limit passes", async () => {
   expect(done).toHaveBeenCalledExactlyOnceWith(null, Buffer.alloc(LIMIT_BYTES, "x"));
 });
 
+test("a limit between two bytes is rounded up", async () => {
+  readBody(request, 1.5 / LIMIT_BYTES, done);
+  await arrive(Buffer.from("ab"), null);
+  expect(done).toHaveBeenCalledExactlyOnceWith(null, Buffer.from("ab"));
+});
+
 const TOO_LARGE = expect.objectContaining({
   code: "BODY_TOO_LARGE",
   message: "the body is too large: api.body_limit_mb is 1",
