@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { expectTrouble } from "../../support/expect-trouble.ts";
 import {
   cancelJob,
@@ -70,7 +70,15 @@ test.each([
 
 test("a job is told how long it may take once another of its model has completed", async () => {
   const { router, stub } = await openScene();
-  await overJob(router, await submittedId(await submit(router)));
+  const first = held();
+  stub.next(first.behaviour);
+  const id = await submittedId(await submit(router));
+  // It takes a minute: an estimate of a millisecond may be past before anybody is told it.
+  const { now } = Date;
+  const wall = vi.spyOn(Date, "now").mockImplementation(() => now() + 60_000);
+  onTestFinished(() => wall.mockRestore());
+  first.release();
+  await overJob(router, id);
   stub.next(hangBeforeHeaders);
   const second = await (await submit(router, { timeout: 300 })).json();
   expect(second).toMatchObject({ estimated_completion_time: expect.any(String) as string });
